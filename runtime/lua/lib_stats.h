@@ -1,0 +1,15 @@
+/* The `vector` of doubles that scripts, the store and the statistics share. */
+#ifndef EVA_LUA_LIB_STATS_H
+#define EVA_LUA_LIB_STATS_H
+
+#include <lua.h>
+#include <stddef.h>
+
+/* Pushes a vector of n zeros and returns its storage, which lives as long as the userdata. Fill it with finite numbers
+ * only. Works before the module is loaded. May raise (memory). */
+double *eva_lua_push_vector(lua_State *L, size_t n);
+
+/* The storage of the vector at `index`, its length in *n; raises when it is something else. */
+const double *eva_lua_check_vector(lua_State *L, int index, size_t *n);
+
+#endif

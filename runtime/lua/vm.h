@@ -1,0 +1,54 @@
+/* The Lua state of this process: its libraries, embedded modules, memory account and what runs in it now. */
+#ifndef EVA_LUA_VM_H
+#define EVA_LUA_VM_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+typedef struct eva_vm eva_vm;
+typedef struct eva_scope eva_scope;
+
+struct eva_vm {
+  lua_State *L;        /* the main thread of the state */
+  uv_loop_t *loop;     /* the loop that waits complete on; a worker has its own */
+  lua_State *running;  /* the innermost coroutine that runs now; NULL between calls */
+  eva_scope *scope;    /* the scope (item, scorer, branch) on whose behalf it runs; NULL outside items */
+  size_t memory_used;  /* bytes held by Lua */
+  size_t memory_limit; /* 0: none */
+  int in_worker;       /* this process is a forked worker */
+  const char *program; /* argv[0] */
+};
+
+/* Makes the state: allow-listed libraries, cjson, native modules and embedded stdlib in package.preload.
+ * Returns NULL and fills error when memory is short. The vm owns the state; eva_vm_close ends both. */
+eva_vm *eva_vm_open(eva_error *error);
+void eva_vm_close(eva_vm *vm);
+
+/* The vm of any thread of its state. */
+eva_vm *eva_vm_of(lua_State *L);
+
+/* Every native module: luaopen function by module name; the table is in vm.c. */
+typedef struct eva_native_module {
+  const char *name; /* "evalua.native.store" */
+  lua_CFunction open;
+} eva_native_module;
+
+int luaopen_evalua_json(lua_State *L);
+int luaopen_evalua_native_text(lua_State *L);
+int luaopen_evalua_native_regex(lua_State *L);
+int luaopen_evalua_native_csv(lua_State *L);
+int luaopen_evalua_native_store(lua_State *L);
+int luaopen_evalua_native_stats(lua_State *L);
+int luaopen_evalua_native_process(lua_State *L);
+int luaopen_evalua_native_task(lua_State *L);
+int luaopen_evalua_native_engine(lua_State *L);
+int luaopen_evalua_native_sys(lua_State *L);
+
+#endif

@@ -1,0 +1,187 @@
+/* Two runs side by side. Runs of the same items walk in step by position; as soon as they part, both are read again
+ * sorted by item id and merged. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/results.h"
+#include "store/store_private.h"
+
+/* Each column list: item id, its row, the score, and whether the score counts. Every side has a literal of its own,
+ * because two of them run at the same time. */
+#define SCORED                                                                                                      \
+  "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END "     \
+  "FROM selections s LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "      \
+  "c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = '' WHERE s.experiment_id = ?1 "
+#define PRESENT                                                                                                     \
+  "SELECT s.item_id, s.item_key, NULL, 0 FROM results r JOIN selections s ON s.experiment_id = r.experiment_id AND " \
+  "s.position = r.position WHERE r.experiment_id = ?1 AND r.status <> 'skipped' "
+#define BY_POSITION "ORDER BY s.position"
+#define BY_ITEM "ORDER BY s.item_id, s.position"
+
+static const char SQL_SIDES[2][2][2][512] = {/* [scored][sorted][candidate] */
+                                             {{PRESENT BY_POSITION, PRESENT BY_POSITION}, {PRESENT BY_ITEM, PRESENT BY_ITEM}},
+                                             {{SCORED BY_POSITION, SCORED BY_POSITION}, {SCORED BY_ITEM, SCORED BY_ITEM}}};
+static const char SQL_SAME_CONTENT[] =
+    "SELECT COUNT(*) FROM items a CROSS JOIN items b WHERE a.item_key = ?1 AND b.item_key = ?2 AND a.input = b.input "
+    "AND COALESCE(a.ground_truth, '') = COALESCE(b.ground_truth, '')";
+
+/* One run being read: the item in hand, its trials reduced. */
+typedef struct run_side {
+  eva_statement *rows;
+  int has_row;  /* the statement stands on the first trial of the next item */
+  int has_item; /* the fields below are an item */
+  eva_buf id;
+  int64_t item_key;
+  double sum;
+  int scored;
+} run_side;
+
+static eva_code open_side(eva_store *store, const char *sql, const char *experiment_id, eva_text scorer_id,
+                          eva_text step_id, run_side *side, eva_error *error) {
+  eva_code code = eva_store_prepare(store, sql, &side->rows, error);
+  if (code) return code;
+  eva_bind_string(side->rows, 1, experiment_id);
+  if (scorer_id.data) {
+    eva_bind_text(side->rows, 2, scorer_id);
+    eva_bind_text(side->rows, 3, step_id.data ? step_id : EVA_TEXT_LITERAL(""));
+  }
+  return eva_step(side->rows, &side->has_row, error);
+}
+
+/* Takes the next item with all its trials. */
+static eva_code next_item(run_side *side, eva_error *error) {
+  side->has_item = side->has_row;
+  if (!side->has_row) return EVA_OK;
+  eva_text id = eva_column_text(side->rows, 0);
+  eva_buf_clear(&side->id);
+  eva_buf_add(&side->id, id.data, id.len);
+  side->item_key = eva_column_int(side->rows, 1);
+  side->sum = 0;
+  side->scored = 0;
+  do {
+    if (eva_column_int(side->rows, 3)) {
+      side->sum += eva_column_double(side->rows, 2);
+      side->scored++;
+    }
+    eva_code code = eva_step(side->rows, &side->has_row, error);
+    if (code) return code;
+  } while (side->has_row && eva_text_equal(eva_column_text(side->rows, 0), eva_buf_text(&side->id)));
+  return EVA_OK;
+}
+
+static int compare_ids(const eva_buf *a, const eva_buf *b) {
+  size_t common = a->len < b->len ? a->len : b->len;
+  int order = memcmp(a->data, b->data, common);
+  return order ? order : (a->len > b->len) - (a->len < b->len);
+}
+
+static eva_pair *add_pair(eva_pairs *pairs, const run_side *item, eva_pair_side side) {
+  if (pairs->count == pairs->room) {
+    pairs->room = pairs->room ? 2 * pairs->room : 256;
+    pairs->list = eva_realloc(pairs->list, pairs->room * sizeof *pairs->list);
+  }
+  eva_pair *pair = &pairs->list[pairs->count++];
+  memset(pair, 0, sizeof *pair);
+  pair->id_start = pairs->ids.len;
+  pair->id_len = item->id.len;
+  pair->side = side;
+  eva_buf_add(&pairs->ids, item->id.data, item->id.len);
+  return pair;
+}
+
+static void fill_baseline(eva_pair *pair, const run_side *item) {
+  pair->baseline_key = item->item_key;
+  pair->baseline_scored = item->scored;
+  pair->baseline = item->scored ? item->sum / item->scored : 0;
+}
+
+static void fill_candidate(eva_pair *pair, const run_side *item) {
+  pair->candidate_key = item->item_key;
+  pair->candidate_scored = item->scored;
+  pair->candidate = item->scored ? item->sum / item->scored : 0;
+}
+
+/* Walks both sides; *parted = 1 when they are not sorted and met different items. */
+static eva_code walk(run_side sides[2], int sorted, eva_pairs *pairs, int *parted, eva_error *error) {
+  run_side *baseline = &sides[0], *candidate = &sides[1];
+  eva_code code = next_item(baseline, error);
+  if (!code) code = next_item(candidate, error);
+  *parted = 0;
+  while (!code && (baseline->has_item || candidate->has_item)) {
+    int order = !baseline->has_item ? 1 : !candidate->has_item ? -1 : compare_ids(&baseline->id, &candidate->id);
+    if (order != 0 && baseline->has_item && candidate->has_item && !sorted) {
+      *parted = 1;
+      return EVA_OK;
+    }
+    eva_pair_side side = order == 0 ? EVA_PAIR_BOTH : order < 0 ? EVA_PAIR_ONLY_BASELINE : EVA_PAIR_ONLY_CANDIDATE;
+    eva_pair *pair = add_pair(pairs, order > 0 ? candidate : baseline, side);
+    if (order <= 0) {
+      fill_baseline(pair, baseline);
+      code = next_item(baseline, error);
+    }
+    if (order >= 0) {
+      fill_candidate(pair, candidate);
+      if (!code) code = next_item(candidate, error);
+    }
+  }
+  return code;
+}
+
+static eva_code load(eva_store *store, const char *const ids[2], eva_text scorer_id, eva_text step_id, int sorted,
+                     eva_pairs *pairs, int *parted, eva_error *error) {
+  run_side sides[2] = {{0}, {0}};
+  eva_code code = EVA_OK;
+  for (int index = 0; !code && index < 2; index++) {
+    const char *sql = SQL_SIDES[scorer_id.data != NULL][sorted][index];
+    code = open_side(store, sql, ids[index], scorer_id, step_id, &sides[index], error);
+  }
+  if (!code) code = walk(sides, sorted, pairs, parted, error);
+  for (int index = 0; index < 2; index++) {
+    if (sides[index].rows) eva_reset(sides[index].rows);
+    eva_buf_free(&sides[index].id);
+  }
+  return code;
+}
+
+/* Marks the pairs whose item has another input or ground truth in the two runs. */
+static eva_code mark_changed(eva_store *store, eva_pairs *pairs, eva_error *error) {
+  for (size_t index = 0; index < pairs->count; index++) {
+    eva_pair *pair = &pairs->list[index];
+    if (pair->side != EVA_PAIR_BOTH || pair->baseline_key == pair->candidate_key) continue;
+    eva_statement *select = NULL;
+    eva_code code = eva_store_prepare(store, SQL_SAME_CONTENT, &select, error);
+    if (code) return code;
+    eva_bind_int(select, 1, pair->baseline_key);
+    eva_bind_int(select, 2, pair->candidate_key);
+    code = eva_step_one(select, error);
+    if (code) return code;
+    pair->changed = eva_column_int(select, 0) == 0;
+    eva_reset(select);
+  }
+  return EVA_OK;
+}
+
+eva_code eva_pairs_load(eva_store *store, const char *baseline_id, const char *candidate_id, eva_text scorer_id,
+                        eva_text step_id, eva_pairs *pairs, eva_error *error) {
+  const char *ids[2] = {baseline_id, candidate_id};
+  int parted = 0;
+  pairs->count = 0;
+  eva_buf_clear(&pairs->ids);
+  eva_code code = load(store, ids, scorer_id, step_id, 0, pairs, &parted, error);
+  if (!code && parted) {
+    pairs->count = 0;
+    eva_buf_clear(&pairs->ids);
+    code = load(store, ids, scorer_id, step_id, 1, pairs, &parted, error);
+  }
+  return code ? code : mark_changed(store, pairs, error);
+}
+
+void eva_pairs_free(eva_pairs *pairs) {
+  free(pairs->list);
+  eva_buf_free(&pairs->ids);
+  *pairs = (eva_pairs){0};
+}
+
+eva_text eva_pair_id(const eva_pairs *pairs, const eva_pair *pair) {
+  return (eva_text){pairs->ids.data + pair->id_start, pair->id_len};
+}

@@ -1,0 +1,196 @@
+/* The hot path of a run: jobs out, results, scores and attempts in. */
+#include "store/runs.h"
+
+#include <string.h>
+
+#include "store/store_private.h"
+
+#define JOB_COLUMNS                                                                                              \
+  "s.position, s.item_id, s.item_version, s.trial, i.input, i.ground_truth, i.context, i.expected_trajectory, "  \
+  "i.steps, i.output, i.metadata, i.tags, i.scorers, i.expect, i.tool_mocks, i.source "                          \
+  "FROM selections s JOIN items i ON i.item_key = s.item_key WHERE s.experiment_id = ?1 AND s.position > ?2 "
+
+static const char SQL_JOBS[] = "SELECT " JOB_COLUMNS "ORDER BY s.position LIMIT ?3";
+static const char SQL_JOBS_MISSING[] =
+    "SELECT " JOB_COLUMNS "AND NOT EXISTS (SELECT 1 FROM results r WHERE r.experiment_id = s.experiment_id AND "
+    "r.position = s.position) ORDER BY s.position LIMIT ?3";
+static const char SQL_RESULT_ADD[] =
+    "INSERT INTO results (experiment_id, position, item_id, item_version, trial, status, passed, output, error, "
+    "started_at, completed_at, latency_ms, retry_count, usage, steps, trajectory, context, metadata, output_repaired, "
+    "interrupted_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, "
+    "?20) ON CONFLICT DO NOTHING";
+static const char SQL_SCORE_ADD[] =
+    "INSERT INTO scores (experiment_id, position, scorer_id, step_id, score_set, item_id, trial, scorer_name, status, "
+    "score, label, passed, reason, error, metadata, latency_ms) VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, ?7, ?8, ?9, ?10, "
+    "?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING";
+static const char SQL_ATTEMPT_ADD[] =
+    "INSERT INTO attempts (experiment_id, item_id, trial, attempt, status, error, started_at, latency_ms) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+static const char SQL_POSITION_OF[] =
+    "SELECT position FROM selections WHERE experiment_id = ?1 AND item_id = ?2 AND trial = ?3";
+
+eva_code eva_jobs_page(eva_store *store, const char *experiment_id, int64_t after_position, int limit, int missing_only,
+                       eva_job_callback each, void *context, eva_error *error) {
+  eva_statement *rows = NULL;
+  eva_code code = eva_store_prepare(store, missing_only ? SQL_JOBS_MISSING : SQL_JOBS, &rows, error);
+  if (code) return code;
+  eva_bind_string(rows, 1, experiment_id);
+  eva_bind_int(rows, 2, after_position);
+  eva_bind_int(rows, 3, limit);
+  for (int row = 1;;) {
+    code = eva_step(rows, &row, error);
+    if (code || !row) return code;
+    eva_job job = {.position = eva_column_int(rows, 0),
+                   .item_id = eva_column_text(rows, 1),
+                   .item_version = eva_column_int(rows, 2),
+                   .trial = (int)eva_column_int(rows, 3)};
+    for (int field = 0; field < EVA_ITEM_FIELD_COUNT; field++) job.fields[field] = eva_column_text(rows, 4 + field);
+    each(context, &job);
+  }
+}
+
+/* Binding that says nothing where there is nothing: -1, 0 or a negative duration as SQL NULL. */
+static void bind_passed(eva_statement *statement, int position, int passed) {
+  if (passed < 0) {
+    eva_bind_null(statement, position);
+  } else {
+    eva_bind_int(statement, position, passed != 0);
+  }
+}
+
+static void bind_duration(eva_statement *statement, int position, double milliseconds) {
+  if (milliseconds >= 0) {
+    eva_bind_double(statement, position, milliseconds);
+  } else {
+    eva_bind_null(statement, position);
+  }
+}
+
+static void bind_time(eva_store *store, eva_statement *statement, int position, int64_t wall_ms, char *out) {
+  if (wall_ms == 0) {
+    eva_bind_null(statement, position);
+  } else {
+    eva_bind_text(statement, position, eva_store_time(store, wall_ms, out));
+  }
+}
+
+static eva_code run_insert(eva_store *store, eva_statement *statement, const char *what, eva_text item_id, int trial,
+                           eva_error *error) {
+  eva_code code = eva_run(statement, error);
+  if (code || eva_changes(store->db) == 1) return code;
+  return eva_error_set(error, EVA_E_EXISTS, NULL, "item \"%.*s\", trial %d, already has this %s", (int)item_id.len,
+                       item_id.data ? item_id.data : "", trial, what);
+}
+
+static void remember_job(eva_store *store, const eva_result_row *row) {
+  store->last_position = 0;
+  if (row->item_id.len > sizeof store->last_item) return;
+  if (strlen(row->experiment_id) >= sizeof store->last_experiment) return;
+  memcpy(store->last_experiment, row->experiment_id, strlen(row->experiment_id) + 1);
+  memcpy(store->last_item, row->item_id.data, row->item_id.len);
+  store->last_item_len = row->item_id.len;
+  store->last_trial = row->trial;
+  store->last_position = row->position;
+}
+
+eva_code eva_result_add(eva_store *store, const eva_result_row *row, eva_error *error) {
+  eva_statement *insert = NULL;
+  eva_code code = eva_store_prepare(store, SQL_RESULT_ADD, &insert, error);
+  if (code) return code;
+  char started[EVA_TIME_TEXT_SIZE], completed[EVA_TIME_TEXT_SIZE];
+  eva_bind_string(insert, 1, row->experiment_id);
+  eva_bind_int(insert, 2, row->position);
+  eva_bind_text(insert, 3, row->item_id);
+  eva_bind_int(insert, 4, row->item_version);
+  eva_bind_int(insert, 5, row->trial);
+  eva_bind_string(insert, 6, row->status);
+  bind_passed(insert, 7, row->passed);
+  eva_bind_text(insert, 8, row->output);
+  eva_bind_text(insert, 9, row->error);
+  bind_time(store, insert, 10, row->started_at_ms, started);
+  bind_time(store, insert, 11, row->completed_at_ms, completed);
+  bind_duration(insert, 12, row->latency_ms);
+  eva_bind_int(insert, 13, row->retry_count);
+  eva_bind_text(insert, 14, row->usage);
+  eva_bind_text(insert, 15, row->steps);
+  eva_bind_text(insert, 16, row->trajectory);
+  eva_bind_text(insert, 17, row->context);
+  eva_bind_text(insert, 18, row->metadata);
+  eva_bind_int(insert, 19, row->output_repaired != 0);
+  eva_bind_int(insert, 20, row->interrupted_by);
+  code = run_insert(store, insert, "result", row->item_id, row->trial, error);
+  if (!code) remember_job(store, row);
+  return code;
+}
+
+static eva_code position_of(eva_store *store, const eva_score_row *row, int64_t *position, eva_error *error) {
+  if (row->position > 0) {
+    *position = row->position;
+    return EVA_OK;
+  }
+  if (store->last_position > 0 && store->last_trial == row->trial && store->last_item_len == row->item_id.len &&
+      memcmp(store->last_item, row->item_id.data, row->item_id.len) == 0 &&
+      strcmp(store->last_experiment, row->experiment_id) == 0) {
+    *position = store->last_position;
+    return EVA_OK;
+  }
+  eva_statement *select = NULL;
+  eva_code code = eva_store_prepare(store, SQL_POSITION_OF, &select, error);
+  if (code) return code;
+  eva_bind_string(select, 1, row->experiment_id);
+  eva_bind_text(select, 2, row->item_id);
+  eva_bind_int(select, 3, row->trial);
+  code = eva_step_one(select, error);
+  if (code == EVA_E_NOT_FOUND) {
+    return eva_error_set(error, code, NULL, "item \"%.*s\", trial %d, is not in the selection of this experiment",
+                         (int)row->item_id.len, row->item_id.data ? row->item_id.data : "", row->trial);
+  }
+  if (code) return code;
+  *position = eva_column_int(select, 0);
+  eva_reset(select);
+  return EVA_OK;
+}
+
+eva_code eva_score_add(eva_store *store, const eva_score_row *row, eva_error *error) {
+  eva_statement *insert = NULL;
+  int64_t position = 0;
+  eva_code code = position_of(store, row, &position, error);
+  if (!code) code = eva_store_prepare(store, SQL_SCORE_ADD, &insert, error);
+  if (code) return code;
+  eva_bind_string(insert, 1, row->experiment_id);
+  eva_bind_int(insert, 2, position);
+  eva_bind_text(insert, 3, row->scorer_id);
+  eva_bind_text(insert, 4, row->step_id.data ? row->step_id : EVA_TEXT_LITERAL(""));
+  eva_bind_text(insert, 5, row->item_id);
+  eva_bind_int(insert, 6, row->trial);
+  eva_bind_text(insert, 7, row->scorer_name);
+  eva_bind_text(insert, 8, row->status);
+  if (row->has_score) {
+    eva_bind_double(insert, 9, row->score);
+  } else {
+    eva_bind_null(insert, 9);
+  }
+  eva_bind_text(insert, 10, row->label);
+  bind_passed(insert, 11, row->passed);
+  eva_bind_text(insert, 12, row->reason);
+  eva_bind_text(insert, 13, row->error);
+  eva_bind_text(insert, 14, row->metadata);
+  bind_duration(insert, 15, row->latency_ms);
+  return run_insert(store, insert, "score", row->item_id, row->trial, error);
+}
+
+eva_code eva_attempt_add(eva_store *store, const eva_attempt_row *row, eva_error *error) {
+  eva_statement *insert = NULL;
+  eva_code code = eva_store_prepare(store, SQL_ATTEMPT_ADD, &insert, error);
+  if (code) return code;
+  char started[EVA_TIME_TEXT_SIZE];
+  eva_bind_string(insert, 1, row->experiment_id);
+  eva_bind_text(insert, 2, row->item_id);
+  eva_bind_int(insert, 3, row->trial);
+  eva_bind_int(insert, 4, row->attempt);
+  eva_bind_string(insert, 5, row->status);
+  eva_bind_text(insert, 6, row->error);
+  bind_time(store, insert, 7, row->started_at_ms, started);
+  bind_duration(insert, 8, row->latency_ms);
+  return run_insert(store, insert, "attempt", row->item_id, row->trial, error);
+}

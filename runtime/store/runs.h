@@ -1,0 +1,79 @@
+/* What a run reads and writes in the store, item by item: the hot path of the engine.
+ *
+ * Jobs come in selection order; results, attempts and scores are single prepared inserts that the caller groups in
+ * transactions (eva_store_begin, eva_store_commit in store.h). All texts are JSON in storage form unless said otherwise;
+ * none is SQL NULL. Nothing here allocates per row. */
+#ifndef EVA_STORE_RUNS_H
+#define EVA_STORE_RUNS_H
+
+#include "store/items.h"
+#include "store/store.h"
+
+/* One (item, trial) of an experiment's selection with the item as it was pinned. Texts live until the callback ends. */
+typedef struct eva_job {
+  int64_t position; /* 1, 2, 3 ... in item order, trials of an item next to each other */
+  eva_text item_id;
+  int64_t item_version; /* the version in which this state of the item appeared */
+  int trial;            /* from 1 */
+  eva_text fields[EVA_ITEM_FIELD_COUNT];
+} eva_job;
+
+typedef void (*eva_job_callback)(void *context, const eva_job *job);
+
+/* Calls `each` for up to `limit` jobs after `after_position` (0 to start), in order. With `missing_only` jobs that have
+ * a result are left out (resume). The callback must not use the store. */
+eva_code eva_jobs_page(eva_store *store, const char *experiment_id, int64_t after_position, int limit, int missing_only,
+                       eva_job_callback each, void *context, eva_error *error);
+
+typedef struct eva_result_row {
+  const char *experiment_id;
+  int64_t position; /* of the job */
+  eva_text item_id;
+  int64_t item_version;
+  int trial;
+  const char *status; /* ok error timeout limited skipped */
+  int passed;         /* 1, 0, or -1 for none */
+  eva_text output, error, usage, steps, trajectory, context, metadata;
+  int output_repaired;
+  int64_t started_at_ms, completed_at_ms; /* wall clock; 0 is stored as null */
+  double latency_ms;                      /* negative is stored as null */
+  int retry_count;
+  int interrupted_by; /* times it ran again through no fault of its own */
+} eva_result_row;
+
+typedef struct eva_score_row {
+  const char *experiment_id;
+  eva_text item_id;
+  int trial;
+  eva_text scorer_id, scorer_name; /* plain text */
+  eva_text step_id;                /* plain text; none is '' */
+  int has_score;
+  double score;
+  eva_text label, reason; /* plain text */
+  eva_text error;
+  eva_text status; /* ok unscored error */
+  eva_text metadata;
+  int passed; /* 1, 0, or -1 for none */
+  double latency_ms;
+  int64_t position; /* of the job; 0: that of the last result added, which must be of the same item and trial, else it
+                     * is looked up */
+} eva_score_row;
+
+typedef struct eva_attempt_row {
+  const char *experiment_id;
+  eva_text item_id;
+  int trial;
+  int attempt; /* from 1 */
+  const char *status;
+  eva_text error;
+  int64_t started_at_ms;
+  double latency_ms;
+} eva_attempt_row;
+
+/* A second result for the same job is EVA_E_EXISTS and changes nothing. */
+eva_code eva_result_add(eva_store *store, const eva_result_row *row, eva_error *error);
+/* A second score with the same key is EVA_E_EXISTS and changes nothing. */
+eva_code eva_score_add(eva_store *store, const eva_score_row *row, eva_error *error);
+eva_code eva_attempt_add(eva_store *store, const eva_attempt_row *row, eva_error *error);
+
+#endif

@@ -1,0 +1,190 @@
+-- The tables of a store. Each block after "-- schema version N" is the migration from N-1 to N.
+--
+-- Portable SQL: SQLite and PostgreSQL 15. Two notes to the driver, both matters of layout and not of meaning:
+--   BIGINT PRIMARY KEY     a number of 64 bits that we hand out (SQLite: INTEGER PRIMARY KEY)
+--   /* clustered */        rows are kept in the order of the primary key (SQLite: WITHOUT ROWID)
+-- Times are RFC 3339 text in UTC with milliseconds; JSON is text in storage form; booleans are 0 and 1. There are no
+-- foreign keys: rows are never deleted behind each other's back, and checking them would cost the hot path.
+
+-- schema version 1
+
+CREATE TABLE meta (
+  name  TEXT NOT NULL PRIMARY KEY,
+  value TEXT NOT NULL
+);
+
+CREATE TABLE datasets (
+  id                  TEXT NOT NULL PRIMARY KEY,
+  name                TEXT NOT NULL,
+  description         TEXT,
+  metadata            TEXT,
+  tags                TEXT,
+  input_schema        TEXT,
+  ground_truth_schema TEXT,
+  target              TEXT,
+  scorers             TEXT,
+  owner               TEXT,              -- the suite whose file is the source of truth, or null
+  version             BIGINT NOT NULL,   -- the latest; 0 before the first item
+  created_at          TEXT NOT NULL,
+  updated_at          TEXT NOT NULL,
+  deleted_at          TEXT               -- a deleted dataset keeps its rows for the experiments that ran it
+);
+CREATE UNIQUE INDEX datasets_by_name ON datasets (name) WHERE deleted_at IS NULL;
+
+CREATE TABLE dataset_versions (
+  dataset_id TEXT NOT NULL,
+  version    BIGINT NOT NULL,
+  digest     TEXT,                       -- null until somebody asked for it
+  item_count BIGINT NOT NULL,
+  added      BIGINT NOT NULL,
+  updated    BIGINT NOT NULL,
+  removed    BIGINT NOT NULL,
+  message    TEXT,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (dataset_id, version)
+);
+
+CREATE TABLE dataset_aliases (
+  dataset_id TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  version    BIGINT NOT NULL,
+  updated_at TEXT NOT NULL,
+  PRIMARY KEY (dataset_id, name)
+);
+
+-- One row is one state of one item: it belongs to the versions valid_from <= v < valid_to (no valid_to: to this day).
+CREATE TABLE items (
+  item_key            BIGINT PRIMARY KEY,
+  dataset_id          TEXT NOT NULL,
+  item_id             TEXT NOT NULL,
+  valid_from          BIGINT NOT NULL,
+  valid_to            BIGINT,
+  span_node           BIGINT,            -- of closed rows: the tree node that keeps [valid_from, valid_to - 1]
+  position            BIGINT NOT NULL,   -- orders the items of a version; has gaps
+  auto_id             SMALLINT NOT NULL,
+  digest              TEXT NOT NULL,
+  input               TEXT NOT NULL,
+  ground_truth        TEXT,
+  context             TEXT,
+  expected_trajectory TEXT,
+  steps               TEXT,
+  output              TEXT,
+  metadata            TEXT,
+  tags                TEXT,
+  scorers             TEXT,
+  expect              TEXT,
+  tool_mocks          TEXT,
+  source              TEXT
+);
+CREATE UNIQUE INDEX items_by_id ON items (dataset_id, item_id, valid_from);
+CREATE INDEX items_open ON items (dataset_id, position) WHERE valid_to IS NULL;
+CREATE INDEX items_open_from ON items (dataset_id, valid_from, position) WHERE valid_to IS NULL;
+CREATE INDEX items_span_from ON items (dataset_id, span_node, valid_from, valid_to, position)
+  WHERE span_node IS NOT NULL;
+CREATE INDEX items_span_to ON items (dataset_id, span_node, valid_to, valid_from, position)
+  WHERE span_node IS NOT NULL;
+
+CREATE TABLE experiments (
+  id              TEXT NOT NULL PRIMARY KEY,
+  number          BIGINT NOT NULL,       -- 1, 2, 3 ... in this store
+  name            TEXT NOT NULL,
+  variant         TEXT,
+  description     TEXT,
+  metadata        TEXT,
+  tags            TEXT,
+  suite           TEXT,
+  command_line    TEXT,
+  dataset_id      TEXT,
+  dataset_name    TEXT,
+  dataset_version BIGINT,
+  dataset_digest  TEXT,
+  target_type     TEXT,
+  target_id       TEXT,
+  target_version  TEXT,
+  scorers         TEXT,
+  metrics         TEXT,
+  slices          TEXT,
+  options         TEXT,
+  params          TEXT,
+  selection       TEXT,
+  git             TEXT,
+  host            TEXT,
+  seed            BIGINT,
+  total_items     BIGINT,
+  status          TEXT NOT NULL,         -- pending running completed failed cancelled
+  verdict         TEXT,                  -- pass fail inconclusive error none
+  summary         TEXT,
+  created_at      TEXT NOT NULL,
+  started_at      TEXT,
+  completed_at    TEXT
+);
+CREATE UNIQUE INDEX experiments_by_number ON experiments (number);
+CREATE INDEX experiments_by_name ON experiments (name, number);
+
+-- What an experiment runs: stored before the first item is dispatched.
+CREATE TABLE selections (
+  experiment_id TEXT NOT NULL,
+  position      BIGINT NOT NULL,         -- 1, 2, 3 ... in item order; the trials of an item follow each other
+  item_id       TEXT NOT NULL,
+  item_version  BIGINT NOT NULL,         -- valid_from of the item's row
+  trial         BIGINT NOT NULL,
+  item_key      BIGINT NOT NULL,         -- the item's row
+  PRIMARY KEY (experiment_id, position)
+) /* clustered */;
+
+CREATE TABLE results (
+  experiment_id   TEXT NOT NULL,
+  position        BIGINT NOT NULL,       -- as in selections
+  item_id         TEXT NOT NULL,
+  item_version    BIGINT NOT NULL,
+  trial           BIGINT NOT NULL,
+  status          TEXT NOT NULL,         -- ok error timeout limited skipped
+  passed          SMALLINT,
+  output          TEXT,
+  error           TEXT,
+  started_at      TEXT,
+  completed_at    TEXT,
+  latency_ms      DOUBLE PRECISION,
+  retry_count     BIGINT NOT NULL,
+  usage           TEXT,
+  steps           TEXT,
+  trajectory      TEXT,
+  context         TEXT,
+  metadata        TEXT,
+  output_repaired SMALLINT NOT NULL,
+  interrupted_by  BIGINT NOT NULL,
+  PRIMARY KEY (experiment_id, position)
+) /* clustered */;
+
+CREATE TABLE attempts (
+  experiment_id TEXT NOT NULL,
+  item_id       TEXT NOT NULL,
+  trial         BIGINT NOT NULL,
+  attempt       BIGINT NOT NULL,
+  status        TEXT NOT NULL,
+  error         TEXT,
+  started_at    TEXT,
+  latency_ms    DOUBLE PRECISION,
+  PRIMARY KEY (experiment_id, item_id, trial, attempt)
+) /* clustered */;
+
+CREATE TABLE scores (
+  experiment_id TEXT NOT NULL,
+  position      BIGINT NOT NULL,         -- as in selections
+  scorer_id     TEXT NOT NULL,
+  step_id       TEXT NOT NULL,           -- '' when the score is of the whole item
+  score_set     TEXT NOT NULL,           -- '' for the scores of the run itself
+  item_id       TEXT NOT NULL,
+  trial         BIGINT NOT NULL,
+  scorer_name   TEXT,
+  status        TEXT NOT NULL,           -- ok unscored error
+  score         DOUBLE PRECISION,
+  label         TEXT,
+  passed        SMALLINT,
+  reason        TEXT,
+  error         TEXT,
+  metadata      TEXT,
+  latency_ms    DOUBLE PRECISION,
+  source        TEXT,                    -- null: a scorer of the suite
+  PRIMARY KEY (experiment_id, position, scorer_id, step_id, score_set)
+) /* clustered */;

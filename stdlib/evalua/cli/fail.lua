@@ -1,0 +1,56 @@
+-- Errors of commands: a table with an exit code that the program prints as `evalua: message` and leaves with.
+
+local fail = {}
+
+local failure_methods = {}
+failure_methods.__index = failure_methods
+failure_methods.__name = "evalua.failure"
+failure_methods.__tostring = function(failure) return failure.message end
+
+---Exit codes of the program, by cause.
+fail.codes = { ok = 0, rule = 1, usage = 2, script = 3, incomplete = 4, inconclusive = 5, interrupted = 130 }
+
+---Raises an error with an exit code.
+---@param exit integer
+---@param message string what, where, and what would be right
+function fail.raise(exit, message)
+  error(setmetatable({ exit = exit, message = message }, failure_methods), 0)
+end
+
+---A mistake in the command line or the configuration, found before anything ran (exit 2).
+---@param message string
+---@param ... any arguments of string.format, where given
+function fail.usage(message, ...)
+  fail.raise(fail.codes.usage, select("#", ...) > 0 and message:format(...) or message)
+end
+
+---A script's own error (exit 3).
+---@param message string
+function fail.script(message) fail.raise(fail.codes.script, message) end
+
+---The work could not be completed or judged (exit 4).
+---@param message string
+---@param ... any arguments of string.format, where given
+function fail.incomplete(message, ...)
+  fail.raise(fail.codes.incomplete, select("#", ...) > 0 and message:format(...) or message)
+end
+
+---Passes `value, ...` on, or raises the message that stands in the place of a nil value.
+---@param exit integer the exit code of the failure
+---@param value any
+---@param message string?
+---@param ... any
+---@return any
+function fail.check(exit, value, message, ...)
+  if value == nil then fail.raise(exit, tostring(message)) end
+  return value, message, ...
+end
+
+---True where `problem` is an error that carries its exit code.
+---@param problem any
+---@return boolean
+function fail.is_failure(problem)
+  return type(problem) == "table" and math.type(problem.exit) == "integer" and problem.message ~= nil
+end
+
+return fail

@@ -1,0 +1,181 @@
+-- What a run would do: loads suites and cases, picks experiments by -e, opens the store, describes it for --dry-run.
+
+local cases = require "evalua.cli.cases"
+local fail = require "evalua.cli.fail"
+local json = require "evalua.json"
+local strict = require "evalua.strict"
+local ref = require "evalua.cli.ref"
+local report = require "evalua.report.json"
+local sys = require "evalua.native.sys"
+local text = require "evalua.report.text"
+
+local plan = {}
+
+---How an experiment of a suite is called: `qa[prompt=short]`, as -e takes it.
+---@param experiment table
+---@return string
+function plan.title(experiment)
+  local variant = experiment.variant
+  if type(variant) == "table" then variant = variant.name or variant.text or tostring(variant) end
+  return variant and variant ~= "" and ("%s[%s]"):format(experiment.name, variant) or experiment.name
+end
+
+local function params_of(options)
+  local params = {}
+  for _, pair in ipairs(options.param or {}) do
+    if params[pair[1]] ~= nil then fail.usage("-p %s: is given twice", pair[1]) end
+    params[pair[1]] = pair[2]
+  end
+  return params
+end
+
+local function add_suite(suite, path, suites, experiments)
+  suites[#suites + 1] = suite
+  for _, experiment in ipairs(suite.experiments) do
+    experiment.suite_path = path
+    experiments[#experiments + 1] = experiment
+  end
+end
+
+-- A file of cases is a suite that nobody wrote: its text is loaded from a temporary file; its owner is the file.
+local function load_cases(path, options, params)
+  local source = cases.suite_text(path, options, require("evalua").scorers)
+  local temporary = ("%s/evalua-%d-%s.eval.lua"):format(sys.environ("TMPDIR") or "/tmp", sys.pid(),
+    path:gsub("^.*/", ""))
+  fail.check(fail.codes.incomplete, sys.write_file(temporary, source))
+  local ok, suite = pcall(require("evalua.suite").load, temporary, { params = params, check_params = false })
+  os.remove(temporary)
+  if not ok then
+    if fail.is_failure(suite) then suite.message = suite.message:gsub(temporary:gsub("%p", "%%%0") .. ":%d+: ", "") end
+    error(suite, 0)
+  end
+  for _, dataset in pairs(suite.datasets) do dataset.owner = sys.realpath(path) or path end
+  suite.path = path
+  if options.save then
+    local done, problem = sys.write_file(options.save, source)
+    if not done then fail.usage("--save %s: %s", options.save, tostring(problem)) end
+    sys.stderr_write(("wrote %s; run it with: evalua run %s\n"):format(options.save, options.save))
+  end
+  return suite
+end
+
+local function select_by_name(experiments, wanted)
+  if not wanted then return experiments end
+  local chosen, used, names, seen = {}, {}, {}, {}
+  local function add_name(name)
+    if not seen[name] then
+      seen[name] = true
+      names[#names + 1] = name
+    end
+  end
+  for _, experiment in ipairs(experiments) do
+    add_name(experiment.name)
+    add_name(plan.title(experiment))
+    local matches = false
+    for _, name in ipairs(wanted) do
+      if name == experiment.name or name == plan.title(experiment) then
+        matches, used[name] = true, true
+      end
+    end
+    if matches then chosen[#chosen + 1] = experiment end
+  end
+  for _, name in ipairs(wanted) do
+    if not used[name] then
+      fail.usage("-e %s: there is no such experiment%s", name, strict.hint(name, names, "experiments"))
+    end
+  end
+  return chosen
+end
+
+---Loads everything that the arguments name and picks experiments by -e. Nothing runs and nothing is written yet.
+---@param suite_paths string[]
+---@param case_paths string[]
+---@param options table parsed options of run
+---@return table[] experiments
+function plan.load(suite_paths, case_paths, options)
+  local params, suites, experiments = params_of(options), {}, {}
+  for _, path in ipairs(suite_paths) do
+    add_suite(require("evalua.suite").load(path, { params = params, check_params = false }), path, suites, experiments)
+  end
+  for _, path in ipairs(case_paths) do add_suite(load_cases(path, options, params), path, suites, experiments) end
+  require("evalua.param").check_names(params, suites)
+  if #experiments == 0 then
+    fail.usage("%s: declares no experiment; write eval.experiment{ name = ..., dataset = ..., target = ... }",
+      table.concat(suite_paths, ", "))
+  end
+  return select_by_name(experiments, options.experiment)
+end
+
+---Opens the store of a run; for a dry run one that is not made, or nil where there is none yet.
+---@param options table
+---@param store_context table
+---@return table? store
+function plan.open_store(options, store_context)
+  if options.dry_run then return store_context.open(options.store, { read_only = true, optional = true }) end
+  return store_context.open(options.store, { create = true })
+end
+
+---The options that the runner gets.
+---@param options table parsed options of run
+---@param store table
+---@param ids string[]?
+---@param filter table?
+---@param on_event fun(event: table)
+---@return table
+function plan.runner_options(options, store, ids, filter, on_event)
+  local tags
+  if options.tag then
+    tags = {}
+    for _, pair in ipairs(options.tag) do tags[pair[1]] = pair[2] end
+  end
+  local baseline = options.baseline
+  return {
+    store = store, items = ids, where = filter, limit = options.limit, sample = options.sample, seed = options.seed,
+    workers = options.workers, max_concurrency = options.max_concurrency, note = options.note, tags = tags,
+    baseline = baseline and ref.resolve(store, baseline).id or nil, inconclusive = options.inconclusive,
+    on_event = on_event,
+  }
+end
+
+local function names_of_scorers(experiment)
+  local ids = {}
+  for _, scorer in ipairs(experiment.scorers or {}) do ids[#ids + 1] = scorer.id end
+  return ids
+end
+
+---Says what would run.
+---@param experiments table[]
+---@param store table?
+---@param run {ids: string[]?, filter: table?, options: table, format: string}
+---@param stdout table a writer of evalua.cli.output
+function plan.describe(experiments, store, run, stdout)
+  local runner = require "evalua.runner"
+  local plans = {}
+  for position, experiment in ipairs(experiments) do
+    local settings = plan.runner_options(run.options, store, run.ids, run.filter, nil)
+    settings.dry_run = true
+    local summary = runner.run(experiment, settings)
+    plans[position] = {
+      name = experiment.name, variant = plan.title(experiment) ~= experiment.name and experiment.variant or nil,
+      suite = experiment.suite_path, dataset = experiment.dataset and experiment.dataset.name or nil,
+      items = summary and summary.total_items, target = experiment.target and experiment.target.id or nil,
+      scorers = json.array(names_of_scorers(experiment)), max_concurrency = run.options.max_concurrency
+        or experiment.max_concurrency,
+    }
+  end
+  if run.format == "pretty" then
+    for position, experiment in ipairs(experiments) do
+      local entry = plans[position]
+      stdout.write(("%s (%s): %s of dataset %s, target %s, scorers %s; %d at a time\n"):format(plan.title(experiment),
+        tostring(entry.suite), entry.items and text.count(entry.items, "item") or "the items",
+        entry.dataset or "inline", entry.target or "none (the items' output)",
+        #entry.scorers > 0 and table.concat(entry.scorers, ", ") or "none", entry.max_concurrency or 5))
+    end
+    stdout.write("nothing was run or written\n")
+  else
+    report.list(stdout.write, plans)
+  end
+  stdout.flush()
+end
+
+return plan

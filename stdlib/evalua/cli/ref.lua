@@ -1,0 +1,94 @@
+-- REF: what names an experiment on the command line.
+
+local fail = require "evalua.cli.fail"
+local strict = require "evalua.strict"
+
+local ref = {}
+
+local PREFIX_CHARACTERS_MIN = 4
+
+ref.help = [[
+REF names one experiment of the store:
+  12              its number
+  0192f3c4        its id, or the beginning of it (at least 4 characters)
+  latest          the newest one; latest~2 is two before it
+  NAME            the newest one of that name; NAME~1 is the one before it
+  NAME[variant]   the newest one of that variant: 'qa[prompt=short]', also with ~N
+]]
+
+local function names_of(store)
+  local names, seen = {}, {}
+  for _, record in ipairs(store:experiments { limit = 1000 }) do
+    if not seen[record.name] then
+      seen[record.name] = true
+      names[#names + 1] = record.name
+    end
+  end
+  return names
+end
+
+-- The experiment `back` places before the newest one that the query finds.
+local function nth(store, text, query, back)
+  query.limit = back + 1
+  local records = fail.check(fail.codes.incomplete, store:experiments(query))
+  if #records > back then return records[back + 1] end
+  if #records == 0 then return nil end
+  fail.usage("%s: there are only %d such experiments; the oldest is %s~%d (number %d)", text, #records,
+    text:gsub("~%d+$", ""), #records - 1, records[#records].number)
+end
+
+local function by_prefix(store, text)
+  if #text < PREFIX_CHARACTERS_MIN or not text:match("^[%x-]+$") then return nil end
+  local records = fail.check(fail.codes.incomplete, store:experiments_by_prefix(text:lower()))
+  if #records > 1 then
+    local found = {}
+    for position = 1, math.min(#records, 5) do
+      found[position] = ("%d (%s %s)"):format(records[position].number, records[position].name, records[position].id)
+    end
+    fail.usage("%s is the beginning of %d ids: %s%s; write more of it, or the number", text, #records,
+      table.concat(found, ", "), #records > #found and ", ..." or "")
+  end
+  return records[1]
+end
+
+---The experiment that `text` names. Raises a failure (exit 2) where there is none, or more than one.
+---@param store table an open store
+---@param text string
+---@return table record of the experiment
+function ref.resolve(store, text)
+  if text:match("^%d+$") then
+    local number = math.tointeger(tonumber(text))
+    local record = number and store:experiment_by_number(number)
+    record = record or by_prefix(store, text)
+    if record then return record end
+    local newest = store:experiments { limit = 1 }
+    fail.usage("there is no experiment %s; %s", text,
+      newest[1] and ("the newest is %d"):format(newest[1].number) or "the store has none yet")
+  end
+  local base, back = text:match("^(.*)~(%d+)$")
+  base, back = base or text, math.tointeger(tonumber(back)) or 0
+  local record
+  if base == "latest" then
+    record = nth(store, text, {}, back)
+    if not record then fail.usage("%s: the store has no experiment yet; `evalua run` makes one", text) end
+    return record
+  end
+  record = nth(store, text, { name = base }, back)
+  if not record then
+    local name, variant = base:match("^(.-)%[(.*)%]$")
+    if name then record = nth(store, text, { name = name, variant = variant }, back) end
+  end
+  if not record and base == text then record = by_prefix(store, text) end
+  if record then return record end
+  fail.usage("there is no experiment %q%s", text, strict.hint(base, names_of(store), "experiments"))
+end
+
+---How an experiment is called in reports: `qa [prompt=short] #12`.
+---@param record table
+---@return string
+function ref.title(record)
+  local variant = record.variant
+  return ("%s%s #%d"):format(record.name, variant and variant ~= "" and (" [%s]"):format(variant) or "", record.number)
+end
+
+return ref

@@ -1,0 +1,69 @@
+-- eval.experiments: finished runs of the store, and their comparison.
+
+local options = require "evalua.options"
+local place = require "evalua.place"
+local strict = require "evalua.strict"
+
+local experiments = {}
+
+local LIST_DEFAULT = 100
+
+local list_schema = options.schema("eval.experiments.list", {
+  { "name", "text", help = "only that name" },
+  { "variant", "text", help = "only that variant" },
+  { "status", "string", enum = { "pending", "running", "completed", "failed", "cancelled", "interrupted" } },
+  { "limit", "integer", default = LIST_DEFAULT, min = 1, help = "how many, newest first" },
+})
+
+local compare_schema = options.schema("eval.experiments.compare", {
+  { "margin", "number", min = 0, help = "how much worse still is no worse" },
+  { "alpha", "number", min = 0, max = 1, help = "level of the tests; default 0.05" },
+  { "cluster", "text", help = 'field whose equal values belong together, such as "metadata.document"' },
+  { "scorer", "text", help = "only this scorer" },
+  { "limit", "integer", min = 0, help = "most regressions and improvements listed per scorer" },
+})
+
+local function store() return require("evalua.store_context").current() end
+
+local function record_of(reference)
+  if math.type(reference) == "integer" then reference = ("%d"):format(reference) end
+  if type(reference) == "table" then reference = rawget(reference, "experiment_id") or rawget(reference, "id") end
+  if type(reference) ~= "string" then
+    place.fail("a run is named by its number, id or name (or its summary), not " .. options.show(reference))
+  end
+  return require("evalua.cli.ref").resolve(store(), reference)
+end
+
+---The summary of a run.
+---@param reference string|integer|table number, id, "latest", NAME, NAME~1, NAME[variant], or a summary
+---@return table summary
+function experiments.get(reference)
+  return require("evalua.cli.records").summary(store(), record_of(reference))
+end
+
+---Records of runs, newest first.
+---@param given table|nil name, variant, status, limit
+---@return table[]
+function experiments.list(given)
+  local values = options.check(list_schema, given or {})
+  local records, message = store():experiments(values)
+  if not records then require("evalua.cli.fail").incomplete("%s", message) end
+  return records
+end
+
+---Compares two runs, the first being the baseline.
+---@param baseline string|integer|table
+---@param candidate string|integer|table
+---@param given table|nil margin, alpha, cluster, scorer, limit
+---@return table comparison
+function experiments.compare(baseline, candidate, given)
+  local values = options.check(compare_schema, given or {})
+  local first, second = record_of(baseline), record_of(candidate)
+  return require("evalua.compare").pair(store(), first, second, values)
+end
+
+experiments.api = strict.namespace({
+  get = experiments.get, list = experiments.list, compare = experiments.compare,
+}, "eval.experiments")
+
+return experiments

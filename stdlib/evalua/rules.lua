@@ -1,0 +1,267 @@
+-- Rules over a run: judging them all, and what the process says at the end. The kinds are in rule_kinds.lua.
+
+local compare = require "evalua.compare"
+local json = require "evalua.json"
+local options = require "evalua.options"
+local place = require "evalua.place"
+local rule_kinds = require "evalua.rule_kinds"
+local strict = require "evalua.strict"
+local summary = require "evalua.summary"
+
+local rules = {}
+
+---@class evalua.rule_result
+---@field name string
+---@field kind string
+---@field scorer string|nil
+---@field status "pass"|"fail"|"inconclusive"|"no_data"
+---@field message string
+---@field script_error boolean|nil the rule's function raised
+---@field fails_inconclusive boolean|nil the rule itself says that inconclusive is a failure
+
+---What scripts know as eval.rules.
+rules.builders = rule_kinds.builders
+
+---True for what eval.rule and eval.rules make.
+---@param value any
+---@return boolean
+function rules.is_rule(value) return type(value) == "table" and getmetatable(value) == rule_kinds.metatable end
+
+---A rule of one's own: eval.rule(name, function(now, baseline, comparison) return ok, message end).
+---@param name string
+---@param judge fun(now: table, baseline: table|nil, comparison: table|nil): boolean, string|nil
+---@return evalua.rule
+function rules.custom(name, judge)
+  if type(name) ~= "string" or name == "" then
+    place.fail("eval.rule: the first argument must be the rule's name, not " .. options.show(name))
+  end
+  if type(judge) ~= "function" then
+    place.fail(("eval.rule %s: the second argument must be a function, not %s"):format(options.show(name),
+      options.show(judge)))
+  end
+  return rule_kinds.make {
+    kind = "custom", name = name,
+    check = function(now, baseline, comparison)
+      local ok, message = judge(now, baseline, comparison)
+      local text = message ~= nil and tostring(message) or nil
+      if ok == true then return "pass", text or "holds" end
+      if ok == false then return "fail", text or "does not hold" end
+      if ok == nil then return "no_data", text or "the rule returned nothing; it must return true or false" end
+      error(("rule %s returned %s; it must return true or false, and a message"):format(options.show(name),
+        options.show(ok)), 0)
+    end,
+  }
+end
+
+-- Before the run -----------------------------------------------------------------------------------------------------
+
+---Finds rules that speak of scorers and metrics that there are not.
+---@param list evalua.rule[]
+---@param scorer_ids string[]
+---@param metric_ids string[]|nil
+---@return string[] problems one message each, with the nearest right name; empty when all is well
+function rules.check_names(list, scorer_ids, metric_ids)
+  local known, names, problems = {}, {}, {}
+  for _, ids in ipairs { scorer_ids, metric_ids or {} } do
+    for _, id in ipairs(ids) do
+      known[id] = true
+      names[#names + 1] = id
+    end
+  end
+  for position, rule in ipairs(list) do
+    if not rules.is_rule(rule) then
+      problems[#problems + 1] = ("rules[%d] must be made by eval.rule or eval.rules, not %s"):format(position,
+        options.show(rule))
+    elseif rule.scorer and not known[rule.scorer] then
+      problems[#problems + 1] = place.prefix(('rule "%s" speaks of an unknown scorer "%s"%s'):format(rule.name,
+        rule.scorer, strict.hint(rule.scorer, names, "scorers")), rule.where)
+    end
+  end
+  return problems
+end
+
+---True when a rule of the list cannot be judged without a baseline.
+---@param list evalua.rule[]
+---@return boolean
+function rules.need_baseline(list)
+  for _, rule in ipairs(list) do if rule.compares then return true end end
+  return false
+end
+
+---The scorers whose comparisons the rules judge: `gated` of evalua.compare.
+---@param list evalua.rule[]
+---@return string[] each once
+function rules.gated(list)
+  local ids, seen = {}, {}
+  for _, rule in ipairs(list) do
+    if rule.gates and not seen[rule.scorer] then
+      seen[rule.scorer] = true
+      ids[#ids + 1] = rule.scorer
+    end
+  end
+  return ids
+end
+
+-- After the run ------------------------------------------------------------------------------------------------------
+
+-- A shallow copy; null, as a stored summary has it, is nil in records.
+local function copy_of(record)
+  local copy = {}
+  for key, value in next, record do if value ~= json.null then copy[key] = value end end
+  return copy
+end
+
+local function strict_scorers(scorers, fields, what)
+  local view = {}
+  if scorers == json.null then scorers = nil end
+  for key, scorer in next, scorers or {} do
+    view[key] = strict.record(copy_of(scorer), fields, ("%s.scorers[%q]"):format(what, key))
+  end
+  return strict.record(view, strict.keys(view), what .. ".scorers")
+end
+
+---A summary as rules see it: unknown fields and scorers raise with the nearest right name.
+---@param record table a summary; it is not changed
+---@param what string "now" or "baseline"
+---@return table
+function rules.summary_view(record, what)
+  local view = copy_of(record)
+  view.scorers = strict_scorers(record.scorers, summary.SCORER_FIELDS, what)
+  local metrics = view.metrics or {}
+  view.metrics = strict.record(copy_of(metrics), strict.keys(metrics), what .. ".metrics")
+  if view.latency_ms then
+    view.latency_ms = strict.record(copy_of(view.latency_ms), summary.LATENCY_FIELDS, what .. ".latency_ms")
+  end
+  if view.usage then
+    view.usage = strict.record(copy_of(view.usage), summary.USAGE_FIELDS, what .. ".usage")
+  end
+  return strict.record(view, summary.FIELDS, what)
+end
+
+---A comparison as rules see it.
+---@param record table a comparison; it is not changed
+---@return table
+function rules.comparison_view(record)
+  local view = copy_of(record)
+  view.scorers = strict_scorers(record.scorers, compare.SCORER_FIELDS, "comparison")
+  return strict.record(view, compare.FIELDS, "comparison")
+end
+
+---Judges every rule.
+---@param list evalua.rule[]
+---@param now table the summary of this run
+---@param baseline table|nil the summary of the baseline
+---@param comparison table|nil
+---@param context { each_result: function|nil }|nil
+---@return evalua.rule_result[]
+function rules.run(list, now, baseline, comparison, context)
+  local now_view = rules.summary_view(now, "now")
+  local baseline_view = baseline and rules.summary_view(baseline, "baseline")
+  local comparison_view = comparison and rules.comparison_view(comparison)
+  local results = {}
+  for position, rule in ipairs(list) do
+    local ok, status, message = xpcall(rule.check, function(problem)
+      return type(problem) == "string" and problem or tostring(problem)
+    end, now_view, baseline_view, comparison_view, context)
+    local result = { name = rule.name, kind = rule.kind, scorer = rule.scorer }
+    if ok then
+      result.status, result.message = status, message
+    else
+      result.status, result.script_error = "no_data", true
+      result.message = place.prefix("the rule's function failed: " .. status, rule.where)
+      if not baseline and status:find("'baseline'", 1, true) or not comparison and status:find("'comparison'", 1, true)
+      then
+        result.message = result.message .. "; there is no baseline, so baseline and comparison are nil"
+      end
+    end
+    if rule.options.inconclusive == "fail" then result.fails_inconclusive = true end
+    results[position] = result
+  end
+  return results
+end
+
+---@class evalua.verdict_options
+---@field tolerance number|nil failed items that are accepted: a share below 1, a count from 1 on; default 0
+---@field inconclusive "pass"|"fail"|nil default "pass"
+---@field interrupted boolean|nil the user stopped the run
+---@field script_error string|nil a script failed
+---@field failure string|nil the run could not be completed: what failed
+
+local function count_status(results, status)
+  local count, first = 0, nil
+  for _, result in ipairs(results) do
+    if result.status == status then
+      count = count + 1
+      first = first or result
+    end
+  end
+  return count, first
+end
+
+local function quote(result) return ("%s: %s"):format(result.name, result.message) end
+
+local function script_failure(results, settings)
+  if settings.script_error then return settings.script_error end
+  for _, result in ipairs(results) do if result.script_error then return quote(result) end end
+end
+
+-- Why the run could not be completed or judged, or nil.
+local function not_judged(now, results, settings)
+  if settings.failure then return settings.failure end
+  if now.status == "interrupted" or (now.pending_count or 0) > 0 then
+    return ("the run is not complete: %d of %d items have no result"):format(now.pending_count or 0, now.total_items)
+  end
+  if now.total_items == 0 then return "no item ran" end
+  local speaks = false
+  for _, result in ipairs(results) do speaks = speaks or result.kind == "success_rate" end
+  local tolerance = settings.tolerance or 0
+  local allowed = tolerance < 1 and tolerance * now.total_items or tolerance
+  if not speaks and now.failed_count > allowed then
+    return ("%d of %d items failed, %s %s tolerated"):format(now.failed_count, now.total_items,
+      tolerance == 0 and "none" or ("%g"):format(allowed), tolerance == 1 and "is" or "are")
+  end
+  local count, first = count_status(results, "no_data")
+  if count > 0 then return "no data for " .. quote(first) end
+end
+
+---The verdict of a run and the exit code of the process; the first cause in the order 130, 3, 4, 1, 5 decides.
+---@param now table the summary
+---@param results evalua.rule_result[]
+---@param settings evalua.verdict_options|number|nil a number is the tolerance
+---@return "pass"|"fail"|"inconclusive"|"error"|"none" verdict
+---@return integer exit_code
+---@return string|nil reason one line; nil where everything holds
+function rules.verdict(now, results, settings)
+  if type(settings) == "number" then settings = { tolerance = settings } end
+  settings = settings or {}
+  if settings.interrupted or now.status == "cancelled" then return "error", 130, "the run was interrupted" end
+  local problem = script_failure(results, settings)
+  if problem then return "error", 3, problem end
+  problem = not_judged(now, results, settings)
+  if problem then return "error", 4, problem end
+  local failed, first_failed = count_status(results, "fail")
+  if failed > 0 then return "fail", 1, quote(first_failed) end
+  local open, first_open = count_status(results, "inconclusive")
+  if open > 0 then
+    local strictly = settings.inconclusive == "fail"
+    for _, result in ipairs(results) do
+      strictly = strictly or result.status == "inconclusive" and result.fails_inconclusive
+    end
+    return "inconclusive", strictly and 5 or 0, quote(first_open)
+  end
+  if #results == 0 then return "none", 0, "no rules: nothing gates this experiment" end
+  return "pass", 0, nil
+end
+
+local SEVERITY = { [130] = 5, [3] = 4, [4] = 3, [1] = 2, [5] = 1, [0] = 0 }
+
+---The exit code of several experiments: the first cause in the order 130, 3, 4, 1, 5.
+---@param codes integer[]
+---@return integer
+function rules.worst_exit_code(codes)
+  local worst = 0
+  for _, code in ipairs(codes) do if (SEVERITY[code] or 0) > SEVERITY[worst] then worst = code end end
+  return worst
+end
+
+return rules

@@ -1,0 +1,267 @@
+-- Item sources: CSV and JSONL files that are read row by row, again and again, and never become a table.
+
+local json = require "evalua.json"
+local options = require "evalua.options"
+local place = require "evalua.place"
+local strict = require "evalua.strict"
+
+local source = {}
+
+local MAX_LINE_BYTES = 64 * 1024 * 1024 -- of a JSONL file
+
+-- The options that stand beside the fields of a mapping.
+local mapping_words = { "json", "number" }
+
+local source_methods = {}
+source_methods.__index = source_methods
+source_methods.__name = "evalua.source"
+
+local function text_list(values, name, what)
+  if type(values) == "string" then return { [values] = true } end
+  if type(values) ~= "table" or not options.length(values) then
+    place.fail(("%s: %s must be a list of column names"):format(what, name))
+  end
+  local set = {}
+  for index, column in ipairs(values) do
+    if type(column) ~= "string" then
+      place.fail(("%s: %s must be a list of column names; element %d is %s"):format(what, name, index,
+        options.show(column)))
+    end
+    set[column] = true
+  end
+  return set
+end
+
+-- Checks a mapping and returns {fields = {name = column | {columns} | function}, json = set, number = set, whole = f}.
+local function check_mapping(mapping, what)
+  if mapping == nil then return { json = {}, number = {} } end
+  if type(mapping) == "function" then return { whole = mapping, json = {}, number = {} } end
+  if type(mapping) ~= "table" then
+    place.fail(("%s: a mapping is a table { input = \"column\", ... } or a function of the row, not a %s"):format(what,
+      type(mapping)))
+  end
+  local item = require "evalua.item"
+  local names = table.move(mapping_words, 1, #mapping_words, #item.fields + 1, table.move(item.fields, 1, #item.fields,
+    1, {}))
+  local checked = { fields = nil, json = {}, number = {} }
+  local keys = strict.keys(mapping)
+  for key in next, mapping do
+    if type(key) ~= "string" then
+      place.fail(("%s: the mapping has a value without a name (%s)"):format(what, tostring(key)))
+    end
+  end
+  for _, key in ipairs(keys) do
+    local value = mapping[key]
+    if key == "json" or key == "number" then
+      checked[key] = text_list(value, key, what)
+    else
+      if not strict.contains(names, key) then
+        place.fail(('%s: the mapping names an unknown field "%s"%s'):format(what, key,
+          strict.hint(key, names, "the fields of an item")))
+      end
+      if type(value) == "table" then
+        text_list(value, key, what)
+      elseif type(value) ~= "string" and type(value) ~= "function" then
+        place.fail(("%s: %s must be a column, a list of columns or a function of the row, not %s"):format(what, key,
+          options.show(value)))
+      end
+      checked.fields = checked.fields or {}
+      checked.fields[key] = value
+    end
+  end
+  return checked
+end
+
+-- One row (a table by column) as an item.
+local function map_row(mapping, row)
+  if mapping.whole then return mapping.whole(row) end
+  if not mapping.fields then return row end
+  local raw = {}
+  for name, from in next, mapping.fields do
+    if type(from) == "string" then
+      raw[name] = rawget(row, from)
+    elseif type(from) == "function" then
+      raw[name] = from(row)
+    else
+      local object = {}
+      for _, column in ipairs(from) do object[column] = rawget(row, column) end
+      raw[name] = object
+    end
+  end
+  return raw
+end
+
+-- Raises where a mapping or a conversion names columns that the file does not have.
+local function check_columns(mapping, header, path)
+  local item = require "evalua.item"
+  local set, seen = {}, {}
+  for _, column in ipairs(header) do
+    if seen[column] then error(('%s:1: two columns are called "%s"'):format(path, column), 0) end
+    seen[column], set[column] = true, true
+    if not mapping.fields and not mapping.whole and not strict.contains(item.fields, column) then
+      error(('%s:1: column "%s" is no field of an item; write a mapping such as { input = "%s" }'):format(path, column,
+        column), 0)
+    end
+  end
+  local function check(column)
+    if not set[column] then
+      error(('%s:1: there is no column "%s"%s'):format(path, column, strict.hint(column, header, "its columns")), 0)
+    end
+  end
+  for _, name in ipairs(strict.keys(mapping.fields or {})) do
+    local from = mapping.fields[name]
+    if type(from) == "string" then check(from) end
+    if type(from) == "table" then for _, column in ipairs(from) do check(column) end end
+  end
+  for _, kind in ipairs(mapping_words) do
+    for _, column in ipairs(strict.keys(mapping[kind])) do check(column) end
+  end
+end
+
+-- A cell as the value that the mapping wants; nil and the problem where it is not one.
+local function convert(mapping, column, value)
+  if type(value) ~= "string" or not (mapping.number[column] or mapping.json[column]) then return value end
+  if value == "" then return nil end
+  local decoded, problem = json.decode(value)
+  if mapping.number[column] and type(decoded) ~= "number" then
+    return nil, ('column "%s": %s is not a number'):format(column, options.show(value))
+  end
+  if decoded == nil then return nil, ('column "%s" is not JSON: %s'):format(column, problem) end
+  return decoded
+end
+
+-- Opens the CSV file and returns its reader and header.
+local function open_csv(self)
+  local reader, problem = require("evalua.native.csv").open(self.path, { delimiter = self.delimiter, header = true })
+  if not reader then
+    error(problem:find(self.path, 1, true) and problem or ("%s: %s"):format(self.path, problem), 0)
+  end
+  local header = reader:header() or {}
+  if #header > 0 then check_columns(self.mapping, header, self.path) end
+  return reader, header
+end
+
+local function each_csv(self)
+  local item = require "evalua.item"
+  local reader, header = open_csv(self)
+  return function()
+    local cells, line = reader:next()
+    if not cells then
+      if line ~= nil then error(line:find(self.path, 1, true) and line or ("%s: %s"):format(self.path, line), 0) end
+      return nil
+    end
+    local where, row = ("%s:%d"):format(self.path, line), {}
+    for position, column in ipairs(header) do
+      local value, problem = convert(self.mapping, column, cells[position])
+      if problem then return item.unreadable(problem), where end
+      row[column] = value
+    end
+    return map_row(self.mapping, row) or item.unreadable("the mapping function returned nil, not an item"), where
+  end
+end
+
+-- One line of a JSONL file as an item.
+local function read_line(self, line)
+  local item = require "evalua.item"
+  if #line > MAX_LINE_BYTES then
+    return item.unreadable(("the line has %d bytes, the limit (MAX_LINE_BYTES) is %d"):format(#line, MAX_LINE_BYTES))
+  end
+  local row, wrong = json.decode(line)
+  if row == nil then return item.unreadable("not JSON: " .. wrong) end
+  if type(row) ~= "table" or json.is_array(row) then return item.unreadable("a line is one JSON object, an item") end
+  for _, kind in ipairs(mapping_words) do
+    for column in next, self.mapping[kind] do
+      local value, problem = convert(self.mapping, column, rawget(row, column))
+      if problem then return item.unreadable(problem) end
+      row[column] = value
+    end
+  end
+  return map_row(self.mapping, row) or item.unreadable("the mapping function returned nil, not an item")
+end
+
+local function each_jsonl(self)
+  local file, problem = io.open(self.path, "rb")
+  if not file then error(("cannot read items: %s"):format(problem), 0) end
+  local line_number = 0
+  return function()
+    while file do
+      local line = file:read("L")
+      if not line then
+        file:close()
+        file = nil
+        return nil
+      end
+      line_number = line_number + 1
+      if line_number == 1 and line:sub(1, 3) == "\239\187\191" then line = line:sub(4) end
+      if line:find("%S") then return read_line(self, line), ("%s:%d"):format(self.path, line_number) end
+    end
+    return nil
+  end
+end
+
+---Iterates over the rows as (raw item, "file:line"); every call starts from the beginning.
+---@return fun(): table|nil, string|nil
+function source_methods:each()
+  if self.kind == "csv" then return each_csv(self) end
+  return each_jsonl(self)
+end
+
+local function make(kind, path, mapping, delimiter)
+  return setmetatable({ kind = kind, path = path, mapping = mapping, delimiter = delimiter }, source_methods)
+end
+
+---True for what eval.csv and eval.jsonl return.
+---@param value any
+---@return boolean
+function source.is(value) return getmetatable(value) == source_methods end
+
+-- The path as it can be opened; raises at once where there is no such file.
+local function readable(path, what)
+  if type(path) ~= "string" or path == "" then
+    place.fail(("%s takes the path of a file, not %s"):format(what, options.show(path)))
+  end
+  local resolved = place.resolve(path)
+  local file, problem = io.open(resolved, "rb")
+  if not file then place.fail(("%s: %s"):format(what, problem)) end
+  local _, unreadable = file:read(0)
+  file:close()
+  if unreadable then place.fail(("%s: %s: %s"):format(what, resolved, unreadable)) end
+  return resolved
+end
+
+local csv_options = options.schema("eval.csv", {
+  { "delimiter", "text", default = ",", help = "one character between the cells" },
+})
+
+---Items from a CSV file with a header line; lazy, and read again at every pass.
+---@param path string taken from the directory of the script that wrote it
+---@param mapping table|fun(row: table): table|nil which columns make which fields
+---@param given table|nil options: delimiter
+---@return table source
+function source.csv(path, mapping, given)
+  local values = options.check(csv_options, given or {})
+  if #values.delimiter ~= 1 then place.fail("eval.csv: delimiter must be one byte, such as ; or \"\\t\"") end
+  return make("csv", readable(path, "eval.csv"), check_mapping(mapping, "eval.csv"), values.delimiter)
+end
+
+---Items from a file with one JSON object per line; lazy, and read again at every pass.
+---@param path string taken from the directory of the script that wrote it
+---@param mapping table|fun(row: table): table|nil which keys make which fields
+---@return table source
+function source.jsonl(path, mapping)
+  return make("jsonl", readable(path, "eval.jsonl"), check_mapping(mapping, "eval.jsonl"))
+end
+
+---The source of a file by its ending, for `file = "tickets.csv"` and cases on the command line.
+---@param path string
+---@param mapping table|function|nil
+---@return table source
+function source.file(path, mapping)
+  local ending = path:lower():match("%.(%w+)$")
+  if ending == "csv" then return source.csv(path, mapping) end
+  if ending == "tsv" then return source.csv(path, mapping, { delimiter = "\t" }) end
+  if ending == "jsonl" or ending == "ndjson" then return source.jsonl(path, mapping) end
+  place.fail(("file %s: items are read from .csv, .tsv, .jsonl or .ndjson files"):format(options.show(path)))
+end
+
+return source

@@ -1,0 +1,302 @@
+-- The summary of an experiment: counts, means with their intervals and what is missing from them, latencies.
+-- Everything is derived from the rows of the store at the time of asking.
+
+local json = require "evalua.json"
+local stats = require "evalua.native.stats"
+
+local summary = {}
+
+---@class evalua.scorer_summary
+---@field scorer_id string
+---@field step_id string|nil the workflow step that was scored
+---@field name string|nil
+---@field higher_is_better boolean
+---@field pass number|nil the threshold of `passed`
+---@field n integer scored results
+---@field n_unscored integer the scorer gave no score on purpose
+---@field n_error integer the scorer failed
+---@field n_failed integer the target failed, so there was nothing to score
+---@field n_skipped integer never run
+---@field n_pending integer not run yet
+---@field n_without integer results that this scorer does not apply to
+---@field mean number|nil over the n scored
+---@field stderr number|nil
+---@field ci number[]|nil {low, high} at 95 %
+---@field min number|nil
+---@field max number|nil
+---@field p50 number|nil
+---@field binary boolean every score is 0 or 1
+---@field bounds number[]|nil {low, high}: the mean, were everything missing scored 0 or 1; for scores in [0, 1]
+---@field passed integer|nil results that passed; nil where the scorer has no threshold
+---@field not_passed integer|nil scored results that did not pass
+---@field pass_rate number|nil passed / (scored, unscored, errors and failed): what is missing never passes
+---@field histogram { low: number, high: number, counts: integer[] }|nil
+---@field labels table<string, integer>|nil how often each label was given
+
+---The fields of a scorer's summary, for strict records.
+summary.SCORER_FIELDS = {
+  "scorer_id", "step_id", "name", "higher_is_better", "pass", "n", "n_unscored", "n_error", "n_failed", "n_skipped",
+  "n_pending", "n_without", "mean", "stderr", "ci", "min", "max", "p50", "binary", "bounds", "passed", "not_passed",
+  "pass_rate", "histogram", "labels", "clusters",
+}
+
+---The fields of a summary, for strict records.
+summary.FIELDS = {
+  "experiment_id", "number", "name", "variant", "description", "metadata", "tags", "status", "verdict", "total_items",
+  "succeeded_count", "failed_count", "skipped_count", "pending_count", "passed_count", "completed_with_errors",
+  "started_at", "completed_at", "dataset", "target", "selection", "params", "git", "seed", "suite", "scorers",
+  "metrics", "slices", "latency_ms", "usage", "rules", "results", "baseline", "reason",
+}
+
+summary.LATENCY_FIELDS = { "mean", "p50", "p95", "p99", "max" }
+summary.USAGE_FIELDS = { "input_tokens", "output_tokens", "cost" }
+
+-- A failure of the store cannot be summarised away: it is raised with its message.
+local function must(value, ...)
+  if value == nil then error((...) or "the store gave no answer", 0) end
+  return value, ...
+end
+
+---The value of a record's JSON field, whether it is text still or decoded already.
+---@param field any
+---@return any value nil for null
+function summary.decoded(field)
+  if type(field) ~= "string" then
+    if field == json.null then return nil end
+    return field
+  end
+  local value, problem = json.decode(field, { mode = "foreign" })
+  if value == nil and problem then error("a field of the experiment is not JSON: " .. problem, 0) end
+  if value == json.null then return nil end
+  return value
+end
+
+---The name under which a summary keeps a scorer: `exact`, or `fetch-data/exact` for a step's.
+---@param scorer_id string
+---@param step_id string|nil
+---@return string
+function summary.scorer_key(scorer_id, step_id)
+  if step_id == nil or step_id == "" then return scorer_id end
+  return step_id .. "/" .. scorer_id
+end
+
+local function sorted_keys(map)
+  local keys = {}
+  for key in next, map do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+local function add_definition(found, order, definition, step_id)
+  if type(definition) == "string" then definition = { id = definition } end
+  if type(definition) ~= "table" then return end
+  local id = definition.id or definition.scorer_id
+  if type(id) ~= "string" then return end
+  local step = definition.step_id or step_id
+  if step == "" then step = nil end
+  local key = summary.scorer_key(id, step)
+  local known = found[key]
+  if not known then
+    known = { key = key, id = id, step_id = step, higher_is_better = true }
+    found[key] = known
+    order[#order + 1] = known
+  end
+  known.name = known.name or definition.name or definition.scorer_name
+  known.pass = known.pass or tonumber(definition.pass)
+  known.digest = known.digest or definition.digest
+  if definition.higher_is_better == false then known.higher_is_better = false end
+end
+
+local function add_definitions(found, order, definitions)
+  if type(definitions) ~= "table" then return end
+  for _, definition in ipairs(definitions) do add_definition(found, order, definition) end
+  for _, category in ipairs { "agent", "workflow", "trajectory" } do
+    for _, definition in ipairs(definitions[category] or {}) do add_definition(found, order, definition) end
+  end
+  local steps = definitions.steps
+  if type(steps) ~= "table" then return end
+  for _, step_id in ipairs(sorted_keys(steps)) do
+    for _, definition in ipairs(steps[step_id]) do add_definition(found, order, definition, step_id) end
+  end
+end
+
+local UNFINISHED = { pending = true, running = true, interrupted = true }
+
+---Every scorer of an experiment: those it was defined with, then others that left scores (items' own, `expect`).
+---@param store table
+---@param experiment table a record of the store
+---@param trust_summary boolean|nil take the latter from the stored summary of a finished run: quicker than its rows
+---@return { key: string, id: string, step_id: string|nil, name: string|nil, higher_is_better: boolean,
+---  pass: number|nil, digest: string|nil }[]
+function summary.scorers_of(store, experiment, trust_summary)
+  local found, order = {}, {}
+  add_definitions(found, order, summary.decoded(experiment.scorers))
+  local stored = trust_summary and not UNFINISHED[experiment.status] and summary.decoded(experiment.summary)
+  if type(stored) == "table" and type(stored.scorers) == "table" then
+    for _, key in ipairs(sorted_keys(stored.scorers)) do add_definition(found, order, stored.scorers[key]) end
+  else
+    for _, row in ipairs(must(store:score_keys(experiment.id))) do add_definition(found, order, row) end
+  end
+  return order
+end
+
+-- What the results without a score are: as many failed ones as there are, then skipped, then pending ones; the rest
+-- the scorer does not apply to (an item's own scorer, checks that few items have).
+local function missing_parts(expected, scored, totals)
+  local missing = math.max(0, expected - scored)
+  local failed = math.min(missing, totals.failed)
+  local skipped = math.min(missing - failed, totals.skipped)
+  local pending = math.min(missing - failed - skipped, totals.pending)
+  return failed, skipped, pending, missing - failed - skipped - pending
+end
+
+local function bounds_of(record, missing)
+  if record.n == 0 or record.min < 0 or record.max > 1 then return nil end
+  local sum = record.mean * record.n
+  local all = record.n + missing
+  if missing == 0 then return { record.mean, record.mean } end
+  return { sum / all, (sum + missing) / all }
+end
+
+---The summary of one scorer.
+---@param definition table an element of summary.scorers_of
+---@param values userdata the scores
+---@param counts table { unscored, error, passed, not_passed, labels }
+---@param totals { expected: integer, failed: integer, skipped: integer, pending: integer }
+---@return evalua.scorer_summary
+function summary.of_scores(definition, values, counts, totals)
+  local record = stats.summary(values)
+  record.scorer_id, record.step_id, record.name = definition.id, definition.step_id, definition.name
+  record.higher_is_better, record.pass = definition.higher_is_better, definition.pass
+  record.n_unscored, record.n_error = counts.unscored or 0, counts.error or 0
+  local seen = record.n + record.n_unscored + record.n_error
+  record.n_failed, record.n_skipped, record.n_pending, record.n_without = missing_parts(totals.expected, seen, totals)
+  local judged = seen + record.n_failed
+  record.bounds = bounds_of(record, judged + record.n_skipped + record.n_pending - record.n)
+  local passed, not_passed = counts.passed or 0, counts.not_passed or 0
+  if definition.pass ~= nil or passed + not_passed > 0 then
+    record.passed, record.not_passed = passed, not_passed
+    if judged > 0 then record.pass_rate = passed / judged end
+  end
+  if counts.labels and next(counts.labels) ~= nil then record.labels = counts.labels end
+  return record
+end
+
+---Latencies of the results, nil where there are none.
+---@param values userdata a vector
+---@return { mean: number, p50: number, p95: number, p99: number, max: number }|nil
+function summary.of_latencies(values)
+  if #values == 0 then return nil end
+  local points = stats.percentiles(values, { 50, 95, 99, 100 })
+  return { mean = stats.mean(values), p50 = points[1], p95 = points[2], p99 = points[3], max = points[4] }
+end
+
+-- The head of the summary: what ran, from the experiment's record.
+local function head_of(experiment)
+  return {
+    experiment_id = experiment.id,
+    number = experiment.number,
+    name = experiment.name,
+    variant = experiment.variant,
+    description = experiment.description,
+    metadata = summary.decoded(experiment.metadata),
+    tags = summary.decoded(experiment.tags),
+    status = experiment.status,
+    verdict = experiment.verdict or "none",
+    started_at = experiment.started_at or experiment.created_at,
+    completed_at = experiment.completed_at,
+    dataset = { name = experiment.dataset_name, version = experiment.dataset_version,
+      digest = experiment.dataset_digest },
+    target = { type = experiment.target_type, id = experiment.target_id, version = experiment.target_version },
+    selection = summary.decoded(experiment.selection),
+    params = summary.decoded(experiment.params),
+    git = summary.decoded(experiment.git),
+    seed = experiment.seed,
+    suite = experiment.suite,
+  }
+end
+
+---Builds the summary of an experiment from its rows.
+---@param store table
+---@param experiment table a record of the store
+---@return table summary of the shape that all reports share; `usage` and others that are not known are nil
+function summary.build(store, experiment)
+  local record = head_of(experiment)
+  local counts = must(store:status_counts(experiment.id))
+  local failed = (counts.error or 0) + (counts.timeout or 0) + (counts.limited or 0)
+  local seen = (counts.ok or 0) + failed + (counts.skipped or 0)
+  record.total_items = math.max(experiment.total_items or 0, seen)
+  record.succeeded_count = counts.ok or 0
+  record.failed_count = failed
+  record.skipped_count = counts.skipped or 0
+  record.pending_count = record.total_items - seen
+  record.passed_count = counts.passed or 0
+  record.completed_with_errors = record.status == "completed" and failed > 0
+  local totals = { expected = record.total_items, failed = failed, skipped = record.skipped_count,
+    pending = record.pending_count }
+  record.scorers = {}
+  for _, definition in ipairs(summary.scorers_of(store, experiment)) do
+    local values, score_counts = must(store:score_values(experiment.id, definition.id, definition.step_id or ""))
+    record.scorers[definition.key] = summary.of_scores(definition, values, score_counts or {}, totals)
+  end
+  record.latency_ms = summary.of_latencies(must(store:latencies(experiment.id)))
+  if store.usage then record.usage = store:usage(experiment.id) end
+  return record
+end
+
+-- What is known but has no value is null in JSON, so that readers find the field.
+local NULL_FIELDS = { "variant", "completed_at", "latency_ms", "usage" }
+local NULL_SCORER_FIELDS = { "mean", "stderr", "ci", "min", "max", "p50", "pass_rate", "histogram" }
+
+local function with_nulls(record, names)
+  local copy = {}
+  for key, value in next, record do copy[key] = value end
+  for _, name in ipairs(names) do if copy[name] == nil then copy[name] = json.null end end
+  return copy
+end
+
+---A copy of the summary for JSON output: known fields without a value are null, not left out.
+---@param record table
+---@return table
+function summary.for_json(record)
+  local copy = with_nulls(record, NULL_FIELDS)
+  copy.scorers = {}
+  for key, scorer in next, record.scorers or {} do copy.scorers[key] = with_nulls(scorer, NULL_SCORER_FIELDS) end
+  return copy
+end
+
+---A score or mean as text: two decimals, more where they would all be zeros, none for large numbers.
+---@param value number
+---@return string
+function summary.number_text(value)
+  local size = math.abs(value)
+  if size >= 1000 then return ("%.0f"):format(value) end
+  if size == 0 or size >= 0.1 then return ("%.2f"):format(value) end
+  if size < 0.001 then return ("%.2g"):format(value) end
+  return ("%.3f"):format(value)
+end
+
+---`0.82 over 47 of 50 (2 failed, 1 unscored)`: a mean never stands without what is missing from it.
+---@param scorer evalua.scorer_summary
+---@return string
+function summary.mean_text(scorer)
+  local parts = {}
+  local total = scorer.n
+  local function part(count, word)
+    if count and count > 0 then
+      parts[#parts + 1] = ("%d %s"):format(count, word)
+      total = total + count
+    end
+  end
+  part(scorer.n_failed, "failed")
+  part(scorer.n_error, scorer.n_error == 1 and "scorer error" or "scorer errors")
+  part(scorer.n_unscored, "unscored")
+  part(scorer.n_skipped, "skipped")
+  part(scorer.n_pending, "pending")
+  part(scorer.n_without, "without it")
+  local head = scorer.mean and summary.number_text(scorer.mean) or "no score"
+  if #parts == 0 then return scorer.mean and ("%s over %d"):format(head, scorer.n) or head end
+  return ("%s over %d of %d (%s)"):format(head, scorer.n, total, table.concat(parts, ", "))
+end
+
+return summary

@@ -1,0 +1,753 @@
+---@meta evalua
+-- Annotations for editors: everything that `require "evalua"` offers. Never run. A test compares the options with the
+-- schemas that check them.
+
+error("annotations only; scripts say: local eval = require \"evalua\"")
+
+-- ==== Records ====
+
+---One case of a dataset.
+---@class evalua.item
+---@field id? string|number unique; made from the input where absent
+---@field input any any JSON value
+---@field ground_truth? any what is right
+---@field context? any what the target and scorers should see besides
+---@field expected_trajectory? any
+---@field steps? table<string, any> ground truth per step
+---@field output? any scored where an experiment names no target
+---@field metadata? table<string, any>
+---@field tags? string[]|table<string, string>
+---@field scorers? (string|evalua.scorer)[] instead of the dataset's
+---@field expect? table[] checks such as { contains = "refund" }
+---@field tool_mocks? any
+---@field source? { type: string?, reference: string? }
+
+---What a scorer is given.
+---@class evalua.run
+---@field item_id string
+---@field trial integer from 1
+---@field input any
+---@field output any
+---@field ground_truth any
+---@field context any what the target returned, else the item's
+---@field metadata table<string, any>?
+---@field tags table?
+---@field error { message: string, code: string?, stack: string? }?
+---@field trajectory any
+---@field steps any
+---@field messages any
+---@field usage table?
+---@field latency_ms number?
+---@field expected_trajectory any
+
+---The second result of a target: what is not the output.
+---@class evalua.info
+---@field context? any
+---@field usage? table
+---@field trajectory? any
+---@field messages? any
+---@field metadata? table
+
+---@alias evalua.run_function fun(input: any, item: evalua.item): any, evalua.info?
+---@alias evalua.score_function fun(run: evalua.run, stage: table): any, string?
+---@alias evalua.mapping table<string, string|string[]|fun(row: table): any>|fun(row: table): evalua.item
+---@alias evalua.scorer_list (string|evalua.scorer|evalua.scorer_handle|evalua.score_function)[]
+
+---@class evalua.target
+---@field id string
+---@field type string
+---@field version string?
+---@field digest string
+---@field run evalua.run_function
+
+---@class evalua.scorer
+---@field id string
+---@field name string
+---@field version string?
+---@field digest string
+
+---A built-in scorer: usable as it is, and callable with options.
+---@class evalua.scorer_handle
+
+---@class evalua.source
+---@field each fun(self: evalua.source): fun(): table?, string?
+
+---@class evalua.dataset
+---@field name string
+
+---@class evalua.experiment_handle
+---@field name string
+---@field variant string?
+---@field run fun(self: evalua.experiment_handle, options: table?): table runs it now; returns the summary
+
+---@class evalua.workflow_context
+---@field item evalua.item
+---@field steps table<string, any> outputs by the id of the step
+
+---@class evalua.rule
+
+---@class evalua.change
+---@field version integer
+---@field changed boolean
+---@field added integer
+---@field updated integer
+---@field removed integer
+---@field item_count integer
+
+---A dataset of the store.
+---@class evalua.stored_dataset
+---@field id string
+---@field name string
+---@field description string?
+---@field metadata table?
+---@field tags table?
+---@field version integer
+---@field digest string
+---@field item_count integer
+---@field owner string? the suite that it belongs to
+---@field created_at string
+---@field updated_at string?
+---@field scorers string[]?
+local stored_dataset = {}
+
+---@param items evalua.item[] with an optional message
+---@return evalua.change
+function stored_dataset:add_items(items) end
+
+---@param id string
+---@param patch table fields of the item; eval.null takes one away
+---@return evalua.change
+function stored_dataset:update_item(id, patch) end
+
+---@param ids string[] with an optional message
+---@return evalua.change
+function stored_dataset:delete_items(ids) end
+
+---@param options? evalua.dataset_items_options
+---@return evalua.item[]
+function stored_dataset:items(options) end
+
+---@return { version: integer, digest: string?, item_count: integer, created_at: string, message: string? }[]
+function stored_dataset:versions() end
+
+---@param id string
+---@return { valid_from: integer, valid_to: integer?, item: evalua.item }[]
+function stored_dataset:history(id) end
+
+---@param from integer|string
+---@param to? integer|string
+---@return { added: string[], removed: string[], changed: string[] }
+function stored_dataset:diff(from, to) end
+
+---@param name string
+---@param version? integer
+function stored_dataset:alias(name, version) end
+
+---@param tags string[]|table<string, string>
+function stored_dataset:set_tags(tags) end
+
+---Not available yet.
+function stored_dataset:merge_records(records) end
+
+---@param path string
+---@param mapping? evalua.mapping
+---@return evalua.change
+function stored_dataset:import_csv(path, mapping) end
+
+---@param options evalua.experiment_options without dataset
+---@return table summary
+function stored_dataset:start_experiment(options) end
+
+-- ==== Functions ====
+
+---@class evalua
+local eval = {}
+
+---JSON null inside values; the same as cjson.null.
+eval.null = nil ---@type userdata
+
+---Lossless JSON: encode, decode, identity, array, is_array, null.
+eval.json = {} ---@type table
+
+---Text metrics over UTF-8: levenshtein, damerau, jaro, jaro_winkler, dice, lcs_ratio, length, fold, words, sha256.
+eval.text = {} ---@type table
+
+---@param options evalua.dataset_options
+---@return evalua.dataset
+function eval.dataset(options) end
+
+---@param path string from the directory of the script
+---@param mapping? evalua.mapping
+---@param options? evalua.csv_options
+---@return evalua.source
+function eval.csv(path, mapping, options) end
+
+---@param path string from the directory of the script
+---@param mapping? evalua.mapping
+---@return evalua.source
+function eval.jsonl(path, mapping) end
+
+---@param options evalua.target_options
+---@return evalua.target
+function eval.target(options) end
+
+---@param options evalua.command_options
+---@return evalua.target
+function eval.command(options) end
+
+---@param options evalua.workflow_options
+---@return evalua.target
+function eval.workflow(options) end
+
+---@param options evalua.processor_options
+---@return evalua.target
+function eval.processor(options) end
+
+---@param options evalua.scorer_options
+---@return evalua.scorer
+function eval.scorer(options) end
+
+---@param options evalua.experiment_options
+---@return evalua.experiment_handle
+function eval.experiment(options) end
+
+---@param name string
+---@param judge fun(now: table, baseline: table?, comparison: table?): boolean, string?
+---@return evalua.rule
+function eval.rule(name, judge) end
+
+---A value from the command line: `-p NAME=VALUE`.
+---@param options evalua.param_options
+---@return any
+function eval.param(options) end
+
+---An environment variable, required without a default; its value is redacted everywhere.
+---@param name string
+---@param default? string
+---@return string
+function eval.env(name, default) end
+
+---The text of a file.
+---@param path string from the directory of the script
+---@return string
+function eval.file(path) end
+
+---Every combination of the values; `variant = v` names an experiment after it.
+---@param values table<string, any[]|table<string, any>>
+---@return fun(): table?
+function eval.matrix(values) end
+
+---Calls functions at the same time; returns their first results.
+---@param functions function[] with an optional max
+---@return any[]
+function eval.all(functions) end
+
+---@param time number|string milliseconds, or "30s"
+function eval.sleep(time) end
+
+---Runs a program without a shell.
+---@param options evalua.spawn_options
+---@return { code: integer?, signal: string?, stdout: string, stderr: string }
+function eval.spawn(options) end
+
+---Raises an error that carries more than its message.
+---@param message string|evalua.fail_options
+---@param options? evalua.fail_options
+function eval.fail(message, options) end
+
+eval.datasets = {}
+
+---@param options evalua.datasets_create_options
+---@return evalua.stored_dataset
+function eval.datasets.create(options) end
+
+---@param name string|evalua.datasets_get_options
+---@return evalua.stored_dataset
+function eval.datasets.get(name) end
+
+---@param options? evalua.datasets_list_options
+---@return evalua.stored_dataset[]
+function eval.datasets.list(options) end
+
+---@param name string
+function eval.datasets.delete(name) end
+
+eval.experiments = {}
+
+---@param reference string|integer|table number, id, "latest", NAME, NAME~1, NAME[variant], or a summary
+---@return table summary
+function eval.experiments.get(reference) end
+
+---@param options? evalua.experiments_list_options
+---@return table[] records
+function eval.experiments.list(options) end
+
+---@param baseline string|integer|table
+---@param candidate string|integer|table
+---@param options? evalua.experiments_compare_options
+---@return table comparison
+function eval.experiments.compare(baseline, candidate, options) end
+
+eval.scorers = {}
+eval.rules = {}
+
+-- ==== Scorers ====
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_contains_options|any): evalua.scorer
+eval.scorers.contains = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_equals_options|any): evalua.scorer
+eval.scorers.equals = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_exact_options|any): evalua.scorer
+eval.scorers.exact = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_excludes_options|any): evalua.scorer
+eval.scorers.excludes = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_json_valid_options): evalua.scorer
+eval.scorers.json_valid = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_length_options): evalua.scorer
+eval.scorers.length = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_levenshtein_options|any): evalua.scorer
+eval.scorers.levenshtein = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_matches_options|string): evalua.scorer
+eval.scorers.matches = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_numeric_options|any): evalua.scorer
+eval.scorers.numeric = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_one_of_options|any[]): evalua.scorer
+eval.scorers.one_of = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_similarity_options|any): evalua.scorer
+eval.scorers.similarity = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_starts_with_options|any): evalua.scorer
+eval.scorers.starts_with = nil
+
+---@type evalua.scorer_handle|fun(options: evalua.scorer_word_count_options): evalua.scorer
+eval.scorers.word_count = nil
+
+-- ==== Rules ====
+
+---@param scorer string
+---@param value number
+---@param options? evalua.rules_at_least_options
+---@return evalua.rule
+function eval.rules.at_least(scorer, value, options) end
+
+---@param scorer string
+---@param value number
+---@param options? evalua.rules_at_most_options
+---@return evalua.rule
+function eval.rules.at_most(scorer, value, options) end
+
+---@param scorer string
+---@param options? evalua.rules_no_regression_options
+---@return evalua.rule
+function eval.rules.no_regression(scorer, options) end
+
+---@param scorer string
+---@param margin number
+---@param options? evalua.rules_no_worse_options
+---@return evalua.rule
+function eval.rules.no_worse(scorer, margin, options) end
+
+---@param scorer string
+---@param options? evalua.rules_improved_options
+---@return evalua.rule
+function eval.rules.improved(scorer, options) end
+
+---@param scorer string
+---@param share number
+---@param options? evalua.rules_pass_rate_options
+---@return evalua.rule
+function eval.rules.pass_rate(scorer, share, options) end
+
+---@param share number
+---@param options? evalua.rules_success_rate_options
+---@return evalua.rule
+function eval.rules.success_rate(share, options) end
+
+---@param time number|string
+---@param options? evalua.rules_max_latency_options
+---@return evalua.rule
+function eval.rules.max_latency(time, options) end
+
+---@param cost number
+---@param options? evalua.rules_max_cost_options
+---@return evalua.rule
+function eval.rules.max_cost(cost, options) end
+
+---@param options? evalua.rules_no_new_failures_options
+---@return evalua.rule
+function eval.rules.no_new_failures(options) end
+
+---@param check string|fun(result: table): boolean
+---@param options? evalua.rules_all_items_options
+---@return evalua.rule
+function eval.rules.all_items(check, options) end
+
+-- ==== Options ====
+
+---Options that every scorer takes.
+---@class evalua.common_scorer_options
+---@field id? string names it in results and rules
+---@field name? string for people; the id where absent
+---@field description? string
+---@field higher_is_better? boolean default true
+---@field pass? number|fun(score: number?, label: string?): boolean passes at this score or better
+---@field on_error? number|boolean|fun(run: evalua.run): any for failed targets: a score, true or function(run)
+---@field timeout? number|string for one scoring
+---@field version? string|number stands for the definition; a digest of it where absent
+
+---Options of a parallel step of eval.workflow.
+---@class evalua.workflow_parallel
+---@field parallel evalua.workflow_step[] steps that run at the same time
+
+---Options of a step of eval.workflow.
+---@class evalua.workflow_step
+---@field id string names its output: context.steps[id]
+---@field run fun(input: any, context: evalua.workflow_context): any run(input, context) -> output
+---@field when? fun(input: any, context: evalua.workflow_context): boolean left out unless it returns true
+
+---Options of dataset:items.
+---@class evalua.dataset_items_options
+---@field version? integer|string a version or an alias; default the latest
+---@field page? integer one page, counted from 0
+---@field per_page? integer items of a page (default 20)
+---@field search? string only items with this text in input or ground truth
+---@field where? string|fun(item: evalua.item): boolean a Lua expression over the item's fields, or a predicate
+---@field ids? string[] only these items
+
+---Options of eval.command.
+---@class evalua.command_options
+---@field id string the target's name
+---@field argv string[] program and arguments; no shell is involved
+---@field stdin? "text"|"json"|fun(input: any, item: evalua.item): string
+---@field stdout? "text"|"json"|"result"|fun(text: string, item: evalua.item): any, evalua.info?
+---@field mode? "oneshot"|"persistent" one run per item, or a pool (default oneshot)
+---@field processes? integer most programs alive at once in one worker (default 200)
+---@field cwd? string working directory, from the directory of the script that says it
+---@field env? table<string, string|false> variables added to the environment; false removes one
+---@field request? fun(input: any, item: evalua.item): string persistent: function(input, item) -> line to send
+---@field response? fun(read_line: (fun(): string?), input: any, item: evalua.item): any, evalua.info?
+---@field ready? fun(read_line: fun(): string?) persistent: function(read_line), called once after start for a banner
+---@field timeout? number|string for one item; the program is killed
+---@field max_output? integer limit output_bytes for one item (default 10485760)
+---@field version? string|number stands for the definition instead of its digest
+
+---Options of eval.csv.
+---@class evalua.csv_options
+---@field delimiter? string one character between the cells (default ,)
+
+---Options of eval.dataset.
+---@class evalua.dataset_options
+---@field name string unique in the store
+---@field description? string
+---@field metadata? table<string, any> anything about the dataset
+---@field tags? table a list of strings, or a table of them
+---@field items? evalua.item[]|evalua.source|fun(): (evalua.item[]|fun(): evalua.item?)
+---@field file? string a .csv, .tsv or .jsonl file instead of items
+---@field mapping? evalua.mapping which columns of the file make which fields
+---@field version? string|number stands for the definition instead of its digest
+---@field target? any the target for experiments that name none (not available yet)
+---@field scorers? evalua.scorer_list for experiments that name none
+---@field input_schema? table<string, any> JSON Schema of inputs (not available yet)
+---@field ground_truth_schema? table<string, any> JSON Schema of ground truths (not available yet)
+
+---Options of eval.datasets.create.
+---@class evalua.datasets_create_options
+---@field name string unique in the store
+---@field description? string
+---@field metadata? table<string, any>
+---@field tags? table a list of strings, or a table of them
+---@field input_schema? table<string, any> JSON Schema of inputs (not available yet)
+---@field ground_truth_schema? table<string, any> JSON Schema of ground truths (not available yet)
+---@field target? string attached target (not available yet)
+---@field scorers? string[] ids of attached scorers
+
+---Options of eval.datasets.get.
+---@class evalua.datasets_get_options
+---@field name? string the dataset's name
+---@field id? string the dataset's id
+
+---Options of eval.datasets.list.
+---@class evalua.datasets_list_options
+---@field name? string only that name
+---@field tags? string[] only those with all these tags
+---@field experiment? string only the one that this experiment ran
+
+---Options of eval.experiment.
+---@class evalua.experiment_options
+---@field name string names it in reports, on the command line and in baselines
+---@field variant? string|table a name, or the record of eval.matrix
+---@field description? string
+---@field metadata? table<string, any> kept with the experiment
+---@field tags? table a list of strings, or a table of them
+---@field dataset string|evalua.dataset|evalua.stored_dataset|evalua.item[]
+---@field version? integer|string version or alias of the dataset; default the latest
+---@field items? string[]|fun(item: evalua.item): boolean ids, or a predicate of the item
+---@field target? string|evalua.target|evalua.run_function without one the items' output is scored
+---@field target_id? string the target by its id
+---@field target_type? "agent"|"command"|"function"|"http"|"processor"|"scorer"|"workflow" the kind of target_id
+---@field scorers? evalua.scorer_list|{ agent: evalua.scorer_list?, workflow: evalua.scorer_list? }
+---@field metrics? table<string, any> functions over all results (not available yet)
+---@field slices? string[] fields to group by, such as "metadata.lang"
+---@field cluster? string field whose equal values belong together (not available yet)
+---@field context? any for all targets and scorers (not available yet)
+---@field max_concurrency? integer items in flight over all workers (default 5)
+---@field item_timeout? number|string for one attempt at an item
+---@field timeout? number|string for the whole experiment
+---@field max_retries? integer further attempts at a failed item (default 0)
+---@field max_failures? integer the run stops after that many failed items
+---@field tolerance? number failed items accepted: a share below 1, a count from 1 on
+---@field limits? table<string, any> tokens, cost and steps (not available yet)
+---@field trials? integer|table times that each item runs (not available yet)
+---@field seed? integer of math.random in items
+---@field cache? any reuse of earlier outputs (not available yet)
+---@field signal? any what cancels the run (not available yet)
+---@field rules? evalua.rule[] what must hold: eval.rules and eval.rule
+---@field baseline? string the run or file to compare with
+---@field setup? function before the first item (not available yet)
+---@field teardown? function after the last item (not available yet)
+---@field after_each? function after each result, in order (not available yet)
+---@field worker_setup? function once in each worker (not available yet)
+---@field before_each? function before each item, in its worker (not available yet)
+
+---Options of eval.experiments.compare.
+---@class evalua.experiments_compare_options
+---@field margin? number how much worse still is no worse
+---@field alpha? number level of the tests; default 0.05
+---@field cluster? string field whose equal values belong together, such as "metadata.document"
+---@field scorer? string only this scorer
+---@field limit? integer most regressions and improvements listed per scorer
+
+---Options of eval.experiments.list.
+---@class evalua.experiments_list_options
+---@field name? string only that name
+---@field variant? string only that variant
+---@field status? "pending"|"running"|"completed"|"failed"|"cancelled"|"interrupted"
+---@field limit? integer how many, newest first (default 100)
+
+---Options of eval.fail.
+---@class evalua.fail_options
+---@field message? string what went wrong
+---@field permanent? boolean true: a retry cannot help
+---@field code? string a short name of the cause, kept with the result
+
+---Options of eval.param.
+---@class evalua.param_options
+---@field name string the NAME of -p NAME=VALUE
+---@field default? string|number|boolean without one the parameter must be given
+---@field type? "string"|"number"|"integer"|"boolean" default: that of the default
+---@field description? string one line for the list of parameters
+---@field enum? any[] the values it may have
+
+---Options of eval.processor.
+---@class evalua.processor_options
+---@field id string names it in experiments and results
+---@field process evalua.run_function process(input, item) -> output, info
+---@field description? string
+---@field version? string|number stands for the definition instead of its digest
+
+---Options of eval.rules.all_items.
+---@class evalua.rules_all_items_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+
+---Options of eval.rules.at_least.
+---@class evalua.rules_at_least_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+
+---Options of eval.rules.at_most.
+---@class evalua.rules_at_most_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+
+---Options of eval.rules.improved.
+---@class evalua.rules_improved_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+---@field margin? number how much worse is no worse
+---@field alpha? number significance level, 0.05
+---@field cluster? string set `cluster` on the experiment (not available yet)
+
+---Options of eval.rules.max_cost.
+---@class evalua.rules_max_cost_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+---@field per? "run"|"item" default run
+
+---Options of eval.rules.max_latency.
+---@class evalua.rules_max_latency_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+---@field percentile? number 50, 95, 99 or 100 (the slowest, the default)
+
+---Options of eval.rules.no_new_failures.
+---@class evalua.rules_no_new_failures_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+
+---Options of eval.rules.no_regression.
+---@class evalua.rules_no_regression_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+---@field margin? number how much worse is no worse
+---@field alpha? number significance level, 0.05
+---@field cluster? string set `cluster` on the experiment (not available yet)
+
+---Options of eval.rules.no_worse.
+---@class evalua.rules_no_worse_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+---@field margin? number how much worse is no worse
+---@field alpha? number significance level, 0.05
+---@field cluster? string set `cluster` on the experiment (not available yet)
+
+---Options of eval.rules.pass_rate.
+---@class evalua.rules_pass_rate_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+
+---Options of eval.rules.success_rate.
+---@class evalua.rules_success_rate_options
+---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
+---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice (not available yet)
+---@field each? string every slice of this field by itself (not available yet)
+
+---Options of eval.scorer.
+---@class evalua.scorer_options : evalua.common_scorer_options
+---@field score evalua.score_function score(run, stage)
+---@field preprocess? function preprocess(run, stage), before the others; its result is stage.preprocess
+---@field analyze? function analyze(run, stage), before `score`; its result is stage.analyze
+---@field reason? function reason(run, stage), after `score`: the reason as text, or nil
+
+---Options of eval.spawn.
+---@class evalua.spawn_options
+---@field argv string[] program and arguments; no shell is involved
+---@field stdin? string text for its stdin (default: nothing)
+---@field timeout? number|string then it is killed, and the call raises an error
+---@field cwd? string working directory, from the directory of the script that says it (default: ours)
+---@field env? table<string, string|false> variables added to the environment; false removes one
+---@field max_output? integer limit output_bytes for stdout and for stderr (default 10485760)
+
+---Options of eval.target.
+---@class evalua.target_options
+---@field id string names it in experiments and results
+---@field run evalua.run_function run(input, item) -> output, info
+---@field description? string
+---@field version? string|number stands for the definition instead of its digest
+
+---Options of eval.workflow.
+---@class evalua.workflow_options
+---@field id string names it in experiments and results
+---@field steps (evalua.workflow_step|evalua.workflow_parallel)[] steps, or { parallel = { steps } }
+---@field description? string
+---@field version? string|number stands for the definition instead of its digest
+
+---Options of scorer contains.
+---@class evalua.scorer_contains_options : evalua.common_scorer_options
+---@field value? any a text or a list of texts; the ground truth where absent
+---@field ignore_case? boolean compare without regard to case
+---@field any? boolean one of several texts is enough
+---@field all? boolean all of several texts are needed (this is the default)
+
+---Options of scorer equals.
+---@class evalua.scorer_equals_options : evalua.common_scorer_options
+---@field value? any expected instead of the ground truth
+---@field ignore? any[]|string paths left out, such as "id" or "items.*.time"; lists count from 1
+---@field tolerance? number numbers may differ by this much
+---@field parse? boolean read an output that is a string as JSON first
+
+---Options of scorer exact.
+---@class evalua.scorer_exact_options : evalua.common_scorer_options
+---@field value? any expected instead of the ground truth
+---@field ignore_case? boolean compare without regard to case
+---@field trim? boolean leave out white space at both ends
+
+---Options of scorer excludes.
+---@class evalua.scorer_excludes_options : evalua.common_scorer_options
+---@field value? any a text or a list of texts; the ground truth where absent
+---@field ignore_case? boolean compare without regard to case
+
+---Options of scorer json_valid.
+---@class evalua.scorer_json_valid_options : evalua.common_scorer_options
+---@field container? boolean it must be an object or an array
+
+---Options of scorer length.
+---@class evalua.scorer_length_options : evalua.common_scorer_options
+---@field min? integer the least that is allowed
+---@field max? integer the most that is allowed
+---@field unit? "characters"|"words"|"bytes" characters, words or bytes (default characters)
+
+---Options of scorer levenshtein.
+---@class evalua.scorer_levenshtein_options : evalua.common_scorer_options
+---@field value? any compared with instead of the ground truth
+---@field ignore_case? boolean compare without regard to case
+---@field trim? boolean leave out white space at both ends
+
+---Options of scorer matches.
+---@class evalua.scorer_matches_options : evalua.common_scorer_options
+---@field pattern string PCRE2, such as "^\\d+$"
+---@field flags? string of i (ignore case), m (^ and $ at lines), s (. matches line ends), x (free spacing)
+
+---Options of scorer numeric.
+---@class evalua.scorer_numeric_options : evalua.common_scorer_options
+---@field value? number|string expected instead of the ground truth
+---@field after? string read only what follows the last such marker: "A:"
+---@field tolerance? number the absolute difference that is allowed
+---@field relative? number the difference that is allowed as a share of the expected number
+---@field decimal_comma? boolean a comma marks decimals and dots separate thousands
+
+---Options of scorer one_of.
+---@class evalua.scorer_one_of_options : evalua.common_scorer_options
+---@field value? any[] the right values, instead of the ground truth
+---@field ignore_case? boolean compare without regard to case
+---@field trim? boolean leave out white space at both ends
+
+---Options of scorer similarity.
+---@class evalua.scorer_similarity_options : evalua.common_scorer_options
+---@field value? any compared with instead of the ground truth
+---@field ignore_case? boolean compare without regard to case
+---@field trim? boolean leave out white space at both ends
+---@field method? "jaro_winkler"|"jaro"|"dice"|"lcs"|"levenshtein"|"damerau"
+
+---Options of scorer starts_with.
+---@class evalua.scorer_starts_with_options : evalua.common_scorer_options
+---@field value? any a text or a list of texts; the ground truth where absent
+---@field ignore_case? boolean compare without regard to case
+
+---Options of scorer word_count.
+---@class evalua.scorer_word_count_options : evalua.common_scorer_options
+---@field min? integer the least that is allowed
+---@field max? integer the most that is allowed
+
+return eval

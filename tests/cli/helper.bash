@@ -1,0 +1,109 @@
+# Shared by the tests of the command line: every test gets an empty directory of its own and no store.
+bats_require_minimum_version 1.5.0
+
+setup() {
+  EVALUA=${EVALUA:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/evalua}
+  export EVALUA LC_ALL=C.UTF-8
+  unset EVALUA_STORE NO_COLOR CI GITHUB_ACTIONS
+  work=$BATS_TEST_TMPDIR/work
+  mkdir -p "$work"
+  cd "$work"
+}
+
+# Runs the program; $status, $output (stdout alone) and $stderr are what it did.
+evalua() {
+  run --separate-stderr "$EVALUA" "$@"
+  echo "\$ evalua $*" $'\n'"status $status" $'\n'"stdout: ${output:0:2000}" $'\n'"stderr: ${stderr:0:2000}"
+}
+
+# expect STATUS: the exit code of the last command.
+expect() {
+  [ "$status" -eq "$1" ] || { echo "exit code $status, not $1"; return 1; }
+}
+
+# says TEXT...: each text is somewhere in stderr.
+says() {
+  local text
+  for text in "$@"; do
+    [[ $stderr == *"$text"* ]] || { echo "stderr does not say: $text"; return 1; }
+  done
+}
+
+# prints TEXT...: each text is somewhere in stdout.
+prints() {
+  local text
+  for text in "$@"; do
+    [[ $output == *"$text"* ]] || { echo "stdout does not say: $text"; return 1; }
+  done
+}
+
+# Evaluates a Python expression over `d`, the JSON that the last command printed.
+json() {
+  python3 -c 'import json, sys
+d = json.loads(sys.stdin.read())
+value = eval(sys.argv[1])
+print(value if isinstance(value, str) else json.dumps(value))' "$1" <<<"$output"
+}
+
+# The same over lines of JSON: `d` is a list.
+jsonl() {
+  python3 -c 'import json, sys
+d = [json.loads(line) for line in sys.stdin.read().splitlines()]
+value = eval(sys.argv[1])
+print(value if isinstance(value, str) else json.dumps(value))' "$1" <<<"$output"
+}
+
+# equal ACTUAL EXPECTED
+equal() {
+  [ "$1" = "$2" ] || { echo "got:      $1"; echo "expected: $2"; return 1; }
+}
+
+query() { sqlite3 "${store:-.evalua/evalua.db}" "$1"; }
+
+# What is in the store, as one line; `none` where there is no store.
+store_digest() {
+  if [ -e "${store:-.evalua/evalua.db}" ]; then
+    sqlite3 "${store:-.evalua/evalua.db}" .dump | sha256sum
+  else
+    echo none
+  fi
+}
+
+# suite FILE: writes a suite from stdin, after the line that every suite begins with.
+suite() {
+  { echo 'local eval = require "evalua"'; cat; } >"$1"
+}
+
+# A suite of three items whose target answers two of them right.
+small_suite() {
+  suite "${1:-small.eval.lua}" <<'LUA'
+eval.dataset {
+  name = "small",
+  items = {
+    { id = "a", input = "one", ground_truth = "ONE", metadata = { lang = "en" } },
+    { id = "b", input = "two", ground_truth = "TWO", metadata = { lang = "de" } },
+    { id = "c", input = "three", ground_truth = "DREI" },
+  },
+}
+eval.experiment {
+  name = "upper", dataset = "small",
+  target = function(input) return input:upper() end,
+  scorers = { eval.scorers.exact },
+}
+LUA
+}
+
+# counting_suite FILE COUNT [EXTRA]: COUNT items 1..COUNT whose target doubles them.
+counting_suite() {
+  suite "$1" <<LUA
+local items = {}
+for number = 1, $2 do items[number] = { id = ("n%06d"):format(number), input = number, ground_truth = number * 2 } end
+eval.dataset { name = "numbers", items = items }
+eval.experiment {
+  name = "double", dataset = "numbers",
+  target = function(input) return input * 2 end,
+  scorers = { eval.scorers.exact },
+  ${3:-}
+}
+LUA
+}
