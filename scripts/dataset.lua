@@ -132,8 +132,9 @@ function actions.show()
 end
 
 local function item_history(store, dataset, item_id)
-  local rows = fail.check(fail.codes.incomplete, store:item_history(dataset.id, item_id))
-  if #rows == 0 then fail.usage("dataset %s never had an item %s", dataset.name, item_id) end
+  local rows, problem, code = store:item_history(dataset.id, item_id)
+  if not rows and code ~= "not_found" then fail.incomplete("%s", tostring(problem)) end
+  if not rows or #rows == 0 then fail.usage("dataset %s never had an item %s", dataset.name, item_id) end
   if format == "pretty" then
     for position, row in ipairs(rows) do
       if position > 1 then stdout.write("\n") end

@@ -17,13 +17,11 @@ if sys.exists(path) ~= "file" then fail.usage("exec: %s: no such file", path) en
 local source, problem = sys.read_file(path, SCRIPT_BYTES_MAX)
 if not source then fail.usage("exec: %s: %s", path, tostring(problem)) end
 
-local context = require "evalua.store_context"
-if parsed.store and context.set_default then context.set_default(parsed.store) end
+if parsed.store then require("evalua.store_context").set_default(parsed.store) end
 
-local directory = path:match("^(.*)/[^/]*$") or "."
-package.path = ("%s/?.lua;%s/?/init.lua;./?.lua;./?/init.lua"):format(directory, directory)
-
-local chunk, syntax = load(source:gsub("^#[^\n]*", "", 1), "@" .. path, "t")
+local environment = require "evalua.environment"
+local globals = environment.new(path, require("evalua.suite").current())
+local chunk, syntax = environment.compile(source, path, globals)
 if not chunk then fail.script(tostring(syntax)) end
 local result = chunk(table.unpack(parsed))
 return math.type(result) == "integer" and result or 0

@@ -69,6 +69,9 @@ end
 local first, second = ...
 if first == "--unknown" then
   local name = tostring(second)
+  if name:match("%.lua$") or name:match("%.jsonl$") or name:match("%.csv$") or sys.exists(name) then
+    fail.usage("there is no command %s: did you mean `evalua run %s`?", name, name)
+  end
   local near = strict.nearest(name, all_names())
   fail.usage("there is no command %s%s", name, near and (": did you mean `evalua %s`?"):format(near)
     or "; `evalua help` lists them")

@@ -46,7 +46,7 @@ local function experiments()
       failed_count = counts.failed, passed_count = counts.passed, dataset_name = record.dataset_name,
       dataset_version = record.dataset_version, target_id = record.target_id, suite = record.suite,
       created_at = record.created_at, started_at = record.started_at, completed_at = record.completed_at,
-      note = record.note, tags = records.decode(record.tags),
+      description = record.description, tags = records.decode(record.tags),
     }
   end
   if is_json then

@@ -134,4 +134,4 @@ for position, file in ipairs(files) do
 end
 if store.close then store:close() end
 if failure then error(failure, 0) end
-return verdict.exit_code(summaries, parsed.inconclusive)
+return verdict.exit_code(summaries)

@@ -88,13 +88,15 @@ local function each_selected(each)
     end
     return #found
   end
+  local all = not parsed.failed and not filter
   report.each_result(store, record.id, {}, function(row)
     if selected(row) then
       count = count + 1
       if count <= limit then each(row) end
     end
+    return not (all and count >= limit)
   end)
-  return count
+  return all and math.max(count, records.counts(store, record).done) or count
 end
 
 local function show_item(item_id)

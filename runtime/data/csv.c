@@ -11,6 +11,9 @@
 
 #include "data/utf8.h"
 
+/* libcsv lets a cell grow by so much at a time (its own 128 bytes would copy a huge cell very often). */
+enum { CELL_STEP = 65536 };
+
 typedef struct cell {
   size_t start, len; /* in `bytes` */
 } cell;
@@ -72,6 +75,7 @@ static eva_csv *csv_new(const char *name, char delimiter) {
   csv_set_delim(&csv->parser, (unsigned char)delimiter);
   csv_set_space_func(&csv->parser, is_never_space);
   csv_set_realloc_func(&csv->parser, eva_realloc);
+  csv_set_blk_size(&csv->parser, CELL_STEP);
   return csv;
 }
 
@@ -214,9 +218,6 @@ static eva_code take_row(eva_csv *csv, eva_csv_row *row) {
   int64_t line = csv->row_line;
   csv->row_is_done = 0;
   csv->row_line = 0;
-  if (!eva_utf8_valid(csv->bytes.data, csv->bytes.len)) {
-    return fail(csv, line, EVA_E_PARSE, "the row is not UTF-8: save the file as UTF-8");
-  }
   if (csv->width == 0) csv->width = csv->cell_count;
   if (csv->cell_count != csv->width) {
     char message[128];
@@ -229,6 +230,9 @@ static eva_code take_row(eva_csv *csv, eva_csv_row *row) {
   }
   for (size_t i = 0; i < csv->cell_count; i++) {
     csv->texts[i] = (eva_text){csv->bytes.data + csv->cells[i].start, csv->cells[i].len};
+    if (!eva_utf8_valid(csv->texts[i].data, csv->texts[i].len)) {
+      return fail(csv, line, EVA_E_PARSE, "the row is not UTF-8: save the file as UTF-8");
+    }
   }
   *row = (eva_csv_row){csv->texts, csv->cell_count, line};
   return EVA_OK;

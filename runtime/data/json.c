@@ -28,8 +28,7 @@ static int pump(eva_json_writer *writer, const eva_json_reader *reader, eva_json
 
 eva_code eva_json_fail_duplicate(eva_json_reader *reader, size_t offset, const char *key, size_t len) {
   enum { SHOWN_MAX = 100 };
-  size_t shown = len < SHOWN_MAX ? len : SHOWN_MAX;
-  while (shown < len && shown > 0 && ((unsigned char)key[shown] & 0xC0) == 0x80) shown--;
+  size_t shown = eva_utf8_cut(key, len, SHOWN_MAX);
   eva_json_reader_fail(reader, EVA_E_PARSE, offset, "the key \"%.*s%s\" stands twice in one object", (int)shown, key,
                        shown < len ? "..." : "");
   return EVA_E_PARSE;

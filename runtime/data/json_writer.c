@@ -182,8 +182,9 @@ static void sort_members(const char *keys, eva_json_member *members, size_t coun
 
 /* Rewrites the open object's text with its members in order. Returns a duplicate that is not allowed, or NULL. */
 static const eva_json_member *rearrange(eva_json_writer *writer, const eva_json_level *level) {
-  eva_json_member *members = writer->members + level->first_member;
   size_t count = writer->member_count - level->first_member;
+  if (count < 2) return NULL;
+  eva_json_member *members = writer->members + level->first_member;
   const char *keys = writer->keys.data;
   if (is_sorted(keys, members, count)) return NULL;
   sort_members(keys, members, count);

@@ -112,6 +112,12 @@ int eva_utf8_repair(const char *data, size_t len, eva_buf *out) {
   return repaired;
 }
 
+size_t eva_utf8_cut(const char *data, size_t len, size_t max) {
+  if (len <= max) return len;
+  while (max > 0 && ((unsigned char)data[max] & 0xC0) == 0x80) max--;
+  return max;
+}
+
 size_t eva_utf8_count(const char *data, size_t len) {
   size_t count = 0;
   for (size_t at = 0; at < len; count++) {

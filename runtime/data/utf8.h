@@ -25,6 +25,9 @@ size_t eva_utf8_valid_prefix(const char *data, size_t len);
 /* Appends the text to `out` with U+FFFD for what is not UTF-8. Returns 1 when something was replaced, else 0. */
 int eva_utf8_repair(const char *data, size_t len, eva_buf *out);
 
+/* How many of at most `max` leading bytes end at a character: for messages that quote long text. */
+size_t eva_utf8_cut(const char *data, size_t len, size_t max);
+
 /* Characters in the text; every maximal subpart that is not UTF-8 counts as one. */
 size_t eva_utf8_count(const char *data, size_t len);
 

@@ -19,6 +19,12 @@ eva_code eva_call(eva_vm *vm, lua_State *L, int argument_count, int result_count
 /* Runs `function(L)` with one light userdata argument inside a protected call. */
 eva_code eva_call_protected(eva_vm *vm, lua_CFunction function, void *argument, eva_error *error);
 
+/* Resumes `co`; the only lua_resume site. Keeps vm->running. Returns Lua's status. */
+int eva_resume(eva_vm *vm, lua_State *co, int argument_count, int *result_count);
+
+/* Pushes onto L the lines of the stack of `of` that belong to user's scripts ("" if none), a few at most. */
+void eva_push_trace(lua_State *L, lua_State *of, int level);
+
 /* A buffer that the garbage collector frees: pushes a userdata that owns a zeroed eva_buf and returns the buffer.
  * Hold C memory this way across any Lua call that can raise. */
 eva_buf *eva_push_buf(lua_State *L);

@@ -107,13 +107,20 @@ static _Noreturn void encode_fail(encoder *e, const char *what) {
     }
   }
   luaL_pushresult(&path);
-  luaL_error(L, "%s: %s", lua_tostring(L, -1), what);
+  size_t len;
+  const char *text = lua_tolstring(L, -1, &len);
+  if (!eva_utf8_valid(text, len)) { /* a key that was not: messages always are */
+    eva_buf *repaired = eva_push_buf(L);
+    eva_utf8_repair(text, len, repaired);
+    text = repaired->data;
+  }
+  luaL_error(L, "%s: %s", text, what);
   abort(); /* luaL_error never returns, which its prototype cannot say */
 }
 
 static void check_utf8(encoder *e) {
   if (e->writer.not_utf8 && !e->options->repair) {
-    encode_fail(e, "the string is not UTF-8 (json.repair(text), or the option repair = true, puts U+FFFD in its place)");
+    encode_fail(e, "the string is not UTF-8 (json.repair(text), or the option repair = true, puts in U+FFFD)");
   }
 }
 
@@ -141,7 +148,7 @@ static void check_sequence(encoder *e, int index, lua_Integer count) {
     lua_pop(L, 1);
     if (!lua_isinteger(L, -1)) {
       const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
-      encode_fail(e, lua_pushfstring(L, "the array has the key '%s' (a table is an array or an object, not both)", key));
+      encode_fail(e, lua_pushfstring(L, "the array has the key '%s' (a table is an array or an object)", key));
     }
     lua_Integer key = lua_tointeger(L, -1);
     if (key < 1 || key > count) {
@@ -183,7 +190,7 @@ static void encode_object(encoder *e, int index) {
   while (lua_next(L, index) != 0) {
     if (lua_type(L, -2) != LUA_TSTRING) {
       place->key = NULL;
-      encode_fail(e, lua_pushfstring(L, "the table has a key that is a %s (keys are strings, or 1, 2, 3... in an array)",
+      encode_fail(e, lua_pushfstring(L, "the table has a key that is a %s (keys are strings, or 1, 2, 3...)",
                                      luaL_typename(L, -2)));
     }
     place->key = lua_tolstring(L, -2, &place->key_len);
@@ -240,12 +247,12 @@ static void encode_value(encoder *e, int index) {
   encode_fail(e, lua_pushfstring(L, "a %s cannot be written as JSON", luaL_typename(L, index)));
 }
 
-/* Leaves the encoder (and the array metatable) on the stack; `out` NULL means the encoder's own buffer. */
+/* Leaves the encoder and the array metatable on the stack; the caller gives the encoder back. `out` NULL means the
+ * encoder's own buffer. */
 static encoder *encode(lua_State *L, int index, const eva_lua_json_options *options, eva_buf *out) {
   static const eva_lua_json_options defaults = {EVA_JSON_STORAGE, 0, 0, NULL};
   luaL_checkstack(L, 8, "JSON");
   encoder *e = take_kept(L, &encoder_key, sizeof *e, encoder_gc);
-  int kept = lua_gettop(L);
   luaL_getmetatable(L, EVA_JSON_ARRAY_METATABLE);
   e->L = L;
   e->array_metatable = lua_gettop(L);
@@ -254,14 +261,15 @@ static encoder *encode(lua_State *L, int index, const eva_lua_json_options *opti
   eva_json_writer_start(&e->writer, out != NULL ? out : &e->out, e->options->form);
   e->writer.pretty = e->options->pretty;
   encode_value(e, index);
-  give_back(L, &encoder_key, kept);
   return e;
 }
 
-/* Called when the text is out of the encoder. */
-static void trim_encoder(encoder *e) {
+/* Called when the text is out of the encoder at `index`. */
+static void release_encoder(lua_State *L, int index) {
+  encoder *e = lua_touserdata(L, index);
   if (e->out.cap > KEPT_MAX) eva_buf_free(&e->out);
   if (e->writer.keys.cap + e->writer.sorted.cap > KEPT_MAX) eva_json_writer_free(&e->writer);
+  give_back(L, &encoder_key, index);
 }
 
 int eva_lua_json_encode(lua_State *L, int index, const eva_lua_json_options *options) {
@@ -269,8 +277,8 @@ int eva_lua_json_encode(lua_State *L, int index, const eva_lua_json_options *opt
   int top = lua_gettop(L);
   encoder *e = encode(L, index, options, NULL);
   int repaired = e->writer.not_utf8;
-  lua_pushlstring(L, e->out.data, e->out.len); /* may run finalizers, which may encode: e is in the registry again */
-  trim_encoder(e);
+  lua_pushlstring(L, e->out.data, e->out.len);
+  release_encoder(L, top + 1);
   lua_replace(L, top + 1);
   lua_settop(L, top + 1);
   return repaired;
@@ -281,7 +289,7 @@ int eva_lua_json_append(lua_State *L, int index, const eva_lua_json_options *opt
   int top = lua_gettop(L);
   encoder *e = encode(L, index, options, out);
   int repaired = e->writer.not_utf8;
-  trim_encoder(e);
+  release_encoder(L, top + 1);
   lua_settop(L, top);
   return repaired;
 }

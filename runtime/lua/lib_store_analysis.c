@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/json.h"
 #include "lua/call.h"
 #include "lua/lib_stats.h"
 #include "lua/lib_store.h"
@@ -93,6 +94,79 @@ static int l_latencies(lua_State *L) {
     add_number(values, eva_column_double(rows, 0));
   }
   push_vector_of(L, values);
+  return 1;
+}
+
+/* Usage */
+
+enum { INPUT_TOKENS, OUTPUT_TOKENS, COST, USAGES };
+static const char *const USAGE_NAMES[USAGES] = {"input_tokens", "output_tokens", "cost"};
+
+typedef struct usage_sums {
+  eva_json_reader reader;
+  double sums[USAGES];
+  int64_t counts[USAGES], rows;
+} usage_sums;
+
+static int l_usage_gc(lua_State *L) {
+  usage_sums *usage = lua_touserdata(L, 1);
+  eva_json_reader_free(&usage->reader);
+  return 0;
+}
+
+/* Adds the numbers of one usage object; what is not a number, or nested, is passed over. */
+static void add_usage(usage_sums *usage, eva_text text) {
+  eva_error ignored;
+  eva_json_reader *reader = &usage->reader;
+  eva_json_reader_start(reader, text, EVA_JSON_FOREIGN, 0, &ignored);
+  int name = -1;
+  usage->rows++;
+  for (;;) {
+    eva_json_event event = eva_json_read(reader);
+    if (event == EVA_JSON_END || event == EVA_JSON_ERROR) return;
+    if (name >= 0 && (event == EVA_JSON_INTEGER || event == EVA_JSON_DOUBLE)) {
+      usage->sums[name] += event == EVA_JSON_INTEGER ? (double)reader->integer : reader->number;
+      usage->counts[name]++;
+    }
+    name = -1;
+    if (event != EVA_JSON_KEY || reader->depth != 1) continue;
+    for (int index = 0; index < USAGES; index++) {
+      if (eva_text_equal(reader->string, eva_text_of(USAGE_NAMES[index]))) name = index;
+    }
+  }
+}
+
+/* usage(experiment_id) -> {input_tokens, output_tokens, cost}, or nil when no result has any. A cost that is not known
+ * of every result with usage is absent: a sum of some would look like the whole. */
+static int l_usage(lua_State *L) {
+  eva_store *store = eva_lua_check_store(L, 1);
+  const char *id = luaL_checkstring(L, 2);
+  eva_error error;
+  eva_statement *rows = NULL;
+  usage_sums *usage = lua_newuserdatauv(L, sizeof *usage, 0);
+  memset(usage, 0, sizeof *usage);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, l_usage_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  if (eva_usage_list(store, id, &rows, &error) != EVA_OK) return eva_push_error(L, &error);
+  for (;;) {
+    int row = 0;
+    if (eva_step(rows, &row, &error) != EVA_OK) return eva_push_error(L, &error);
+    if (!row) break;
+    add_usage(usage, eva_column_text(rows, 0));
+  }
+  if (usage->rows == 0) return 0;
+  lua_createtable(L, 0, USAGES);
+  for (int index = 0; index < USAGES; index++) {
+    if (usage->counts[index] == 0 || (index == COST && usage->counts[index] < usage->rows)) continue;
+    if (index == COST) {
+      lua_pushnumber(L, usage->sums[index]);
+    } else {
+      lua_pushinteger(L, (lua_Integer)usage->sums[index]);
+    }
+    lua_setfield(L, -2, USAGE_NAMES[index]);
+  }
   return 1;
 }
 
@@ -234,6 +308,34 @@ static int l_score_changes(lua_State *L) {
   return 1;
 }
 
+/* new_failures(baseline, candidate, limit) -> list of {item_id, status} of the items that were fine in the baseline and
+ * fail or do not pass in the candidate, their number. Changed items are left out. */
+static int l_new_failures(lua_State *L) {
+  static const char *const names[] = {"", "not passed", "error", "timeout", "limited"};
+  eva_store *store = eva_lua_check_store(L, 1);
+  const char *baseline = luaL_checkstring(L, 2), *candidate = luaL_checkstring(L, 3);
+  lua_Integer limit = luaL_optinteger(L, 4, LUA_MAXINTEGER), count = 0;
+  eva_error error;
+  eva_pairs *pairs = push_pairs(L);
+  if (eva_pairs_load(store, baseline, candidate, EVA_TEXT_NONE, EVA_TEXT_NONE, pairs, &error) != EVA_OK) {
+    return eva_push_error(L, &error);
+  }
+  lua_newtable(L);
+  for (size_t index = 0; index < pairs->count; index++) {
+    const eva_pair *pair = &pairs->list[index];
+    if (pair->side != EVA_PAIR_BOTH || pair->changed || pair->baseline_failure || !pair->candidate_failure) continue;
+    if (++count > limit) continue;
+    lua_createtable(L, 0, 2);
+    eva_push_text(L, eva_pair_id(pairs, pair));
+    lua_setfield(L, -2, "item_id");
+    lua_pushstring(L, names[pair->candidate_failure]);
+    lua_setfield(L, -2, "status");
+    lua_rawseti(L, -2, count);
+  }
+  lua_pushinteger(L, count);
+  return 2;
+}
+
 void eva_lua_open_pairs(lua_State *L) {
   static const luaL_Reg pairs_meta[] = {{"__gc", l_pairs_gc}, {NULL, NULL}};
   static const luaL_Reg ids_meta[] = {
@@ -248,5 +350,5 @@ void eva_lua_open_pairs(lua_State *L) {
 const luaL_Reg eva_lua_result_methods[] = {
     {"score_values", l_score_values},   {"score_keys", l_score_keys},     {"latencies", l_latencies},
     {"paired_scores", l_paired_scores}, {"paired_items", l_paired_items}, {"score_changes", l_score_changes},
-    {NULL, NULL},
+    {"usage", l_usage},                 {"new_failures", l_new_failures}, {NULL, NULL},
 };

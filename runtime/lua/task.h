@@ -11,6 +11,7 @@
 #ifndef EVA_LUA_TASK_H
 #define EVA_LUA_TASK_H
 
+#include "lua/random.h"
 #include "lua/vm.h"
 
 typedef struct eva_op eva_op;
@@ -40,5 +41,53 @@ int eva_await(lua_State *L, eva_op *op);
 
 /* Marks the op complete and lets its script go on; call it from loop callbacks only, once per op. */
 void eva_op_complete(eva_op *op);
+
+/* ==== Scopes ==== */
+
+typedef enum eva_outcome { EVA_RUNNING, EVA_FINISHED, EVA_FAILED, EVA_TIMED_OUT, EVA_GIVEN_UP } eva_outcome;
+
+struct eva_scope {
+  eva_vm *vm;
+  lua_State *co;        /* the base coroutine; NULL for the root scope */
+  int co_ref;           /* keeps it in the registry */
+  eva_op *ops;          /* pending operations, unordered */
+  eva_scope *parent;    /* on whose behalf it runs; NULL for an item's */
+  eva_scope *children;  /* child scopes that are not recycled yet */
+  eva_scope *previous, *next; /* among the parent's children, or in the pool */
+  eva_outcome outcome;
+  int result_count;     /* values on top of co when EVA_FINISHED; 1 (the error) when EVA_FAILED */
+  int is_waiting;       /* the base coroutine has yielded and waits for an operation */
+  int index;            /* among the functions started together, from 0 */
+  int64_t timeout_ms;   /* of its deadline, 0: none */
+  int is_last_look;     /* the deadline has passed once; finished I/O gets one turn of the loop before it counts */
+  uint64_t started_ns;  /* monotonic */
+  uint64_t busy_ns;     /* in which it ran Lua itself */
+  uint64_t others_ns;   /* vm->busy_ns when it started */
+  uv_timer_t timer;     /* the deadline; made once, kept in the pool */
+  void (*ended)(eva_scope *scope); /* called once when the outcome is known; results are still on co */
+  void *owner;          /* of `ended` */
+  void *item;           /* what the engine knows of the item; children inherit it */
+  int random_is_seeded;
+  eva_lua_random random;
+  unsigned char seed[32]; /* of the random state; children derive theirs from it and their index */
+};
+
+/* A scope with an empty coroutine, from the pool where there is one. May raise (memory). */
+eva_scope *eva_scope_new(lua_State *L, eva_scope *parent);
+/* Runs the function and its arguments that are on top of scope->co until it waits or ends. With timeout_ms > 0 it is
+ * given up then, if it waits. */
+void eva_scope_start(eva_scope *scope, int argument_count, int64_t timeout_ms);
+/* Cancels its operations, then its children, then resets the coroutine (user's __close runs, and cannot wait). */
+void eva_scope_give_up(eva_scope *scope, eva_outcome outcome);
+/* Back to the pool; drops results. The scope must have ended. */
+void eva_scope_recycle(eva_scope *scope);
+/* The random state of what runs now. */
+eva_lua_random *eva_scope_random(eva_vm *vm);
+/* What the scope or one of its children waits for, for messages; "" when unknown. */
+const char *eva_scope_waits_for(const eva_scope *scope);
+
+/* Replaces coroutine.resume, wrap, close by versions that let waiting pass through. */
+void eva_task_install(lua_State *L);
+void eva_task_close(eva_vm *vm); /* frees pooled scopes; before lua_close */
 
 #endif

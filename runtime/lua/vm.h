@@ -23,8 +23,18 @@ struct eva_vm {
   size_t memory_used;  /* bytes held by Lua */
   size_t memory_limit; /* 0: none */
   int in_worker;       /* this process is a forked worker */
+  int closing;         /* a scope is being given up: nothing may wait now */
+  uint64_t busy_ns;    /* time in which scopes ran Lua, all together */
+  int error_exit;      /* the exit code that the last failed eva_call asks for */
   const char *program; /* argv[0] */
+  void (*on_cpu)(eva_scope *scope, int is_running); /* told when the loop enters and leaves Lua; may be NULL */
+  void (*seed)(eva_scope *scope); /* fills the seed of a scope without a parent; may be NULL */
+  eva_scope *pool;     /* scopes that are free for use again */
+  eva_scope *root;     /* what waits outside of any scope */
 };
+
+/* Exit codes of the program (the commands have them in stdlib/evalua/cli/fail.lua). */
+enum { EVA_EXIT_OK = 0, EVA_EXIT_USAGE = 2, EVA_EXIT_SCRIPT = 3, EVA_EXIT_INCOMPLETE = 4 };
 
 /* Makes the state: allow-listed libraries, cjson, native modules and embedded stdlib in package.preload.
  * Returns NULL and fills error when memory is short. The vm owns the state; eva_vm_close ends both. */

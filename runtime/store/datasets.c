@@ -29,6 +29,7 @@ static const char SQL_UPDATE[] =
     "target = CASE WHEN ?15 = 1 THEN ?16 ELSE target END, scorers = CASE WHEN ?17 = 1 THEN ?18 ELSE scorers END, "
     "owner = CASE WHEN ?19 = 1 THEN ?20 ELSE owner END WHERE id = ?1 AND deleted_at IS NULL";
 static const char SQL_DELETE[] = "UPDATE datasets SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL";
+static const char SQL_DELETE_UNUSED[] = "DELETE FROM datasets WHERE id = ?1 AND version = 0 AND deleted_at IS NULL";
 static const char SQL_BY_NAME[] = RECORD "AND d.name = ?1";
 static const char SQL_BY_ID[] = RECORD "AND d.id = ?1";
 static const char SQL_LIST[] = RECORD "ORDER BY d.name";
@@ -159,19 +160,27 @@ eva_code eva_dataset_update(eva_store *store, const char *id, const eva_value va
   return eva_store_leave(store, own, code, error);
 }
 
+static eva_code delete_dataset(eva_store *store, const char *id, eva_error *error) {
+  eva_statement *write = NULL;
+  char now[EVA_TIME_TEXT_SIZE];
+  eva_code code = eva_store_prepare(store, SQL_DELETE_UNUSED, &write, error);
+  if (code) return code;
+  eva_bind_string(write, 1, id);
+  code = eva_run(write, error);
+  if (code || eva_changes(store->db) == 1) return code; /* it never had an item: nothing refers to it */
+  code = eva_store_prepare(store, SQL_DELETE, &write, error);
+  if (code) return code;
+  eva_bind_string(write, 1, id);
+  eva_bind_text(write, 2, eva_store_time(store, eva_clock_wall_ms(), now));
+  code = eva_run(write, error);
+  return code || eva_changes(store->db) == 1 ? code : no_dataset(id, error);
+}
+
 eva_code eva_dataset_delete(eva_store *store, const char *id, eva_error *error) {
   int own = 0;
-  eva_statement *update = NULL;
-  char now[EVA_TIME_TEXT_SIZE];
   eva_code code = eva_store_enter(store, &own, error);
   if (code) return code;
-  code = eva_store_prepare(store, SQL_DELETE, &update, error);
-  if (!code) {
-    eva_bind_string(update, 1, id);
-    eva_bind_text(update, 2, eva_store_time(store, eva_clock_wall_ms(), now));
-    code = eva_run(update, error);
-  }
-  if (!code && eva_changes(store->db) == 0) code = no_dataset(id, error);
+  code = delete_dataset(store, id, error);
   return eva_store_leave(store, own, code, error);
 }
 

@@ -35,7 +35,8 @@ eva_code eva_dataset_create(eva_store *store, const eva_value values[EVA_DATASET
 /* Changes the given ones of NAME .. OWNER; type 'n' clears. No new version. */
 eva_code eva_dataset_update(eva_store *store, const char *id, const eva_value values[EVA_DATASET_COLUMN_COUNT],
                             eva_error *error);
-/* Takes the dataset out of every list and frees its name. Its rows stay for the experiments that ran it. */
+/* Takes the dataset out of every list and frees its name. Its rows stay for the experiments that ran it; one that never
+ * had an item leaves no trace. */
 eva_code eva_dataset_delete(eva_store *store, const char *id, eva_error *error);
 
 /* Each returns a statement to step; its columns are eva_dataset_columns. Deleted datasets are not among them. */

@@ -193,8 +193,11 @@ eva_code eva_items_open(eva_store *store, const char *dataset_id, int64_t versio
   if (!cursor->latest) {
     code = remember_keys(store, dataset_id, version, latest, error);
     if (!code) code = eva_store_prepare(store, SQL_BY_KEY, &cursor->rows, error);
-    if (!code) cursor->next = first_after(store, after);
-    return code;
+    if (code) return code;
+    cursor->next = first_after(store, after);
+    cursor->pinned = 1;
+    eva_store_pin(store);
+    return EVA_OK;
   }
   code = eva_store_prepare(store, SQL_OPEN_ROWS, &cursor->rows, error);
   if (code) return code;
@@ -205,17 +208,20 @@ eva_code eva_items_open(eva_store *store, const char *dataset_id, int64_t versio
 
 eva_code eva_items_next(eva_item_cursor *cursor, int *found, eva_item_row *row, eva_error *error) {
   eva_store *store = cursor->store;
+  *found = 0;
   if (!cursor->latest) {
+    eva_reset(cursor->rows);
     if (cursor->next >= store->version_key_count) {
-      *found = 0;
-      eva_reset(cursor->rows);
+      eva_items_close(cursor);
       return EVA_OK;
     }
-    eva_reset(cursor->rows);
     eva_bind_int(cursor->rows, 1, store->version_keys[cursor->next].item_key);
   }
   eva_code code = eva_step(cursor->rows, found, error);
-  if (code || !*found) return code;
+  if (code || !*found) {
+    eva_items_close(cursor);
+    return code;
+  }
   eva_item_row_read(cursor->rows, row);
   if (!cursor->latest) row->position = store->version_keys[cursor->next++].position;
   return EVA_OK;
@@ -223,6 +229,8 @@ eva_code eva_items_next(eva_item_cursor *cursor, int *found, eva_item_row *row, 
 
 void eva_items_close(eva_item_cursor *cursor) {
   if (cursor->rows) eva_reset(cursor->rows);
+  if (cursor->pinned) eva_store_unpin(cursor->store);
+  cursor->pinned = 0;
 }
 
 /* Single items */

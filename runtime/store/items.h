@@ -71,6 +71,7 @@ typedef struct eva_item_cursor {
   eva_store *store;
   eva_statement *rows;
   int latest;  /* rows is one query over the open rows, else one lookup by key */
+  int pinned;  /* the look-ups share one state of the database */
   size_t next; /* index into the store's version keys */
   char dataset_id[EVA_UUID_TEXT_SIZE];
 } eva_item_cursor;
@@ -80,7 +81,7 @@ eva_code eva_items_open(eva_store *store, const char *dataset_id, int64_t versio
                         eva_item_cursor *cursor, eva_error *error);
 /* EVA_OK with *found = 1 and a row, or 0 at the end. */
 eva_code eva_items_next(eva_item_cursor *cursor, int *found, eva_item_row *row, eva_error *error);
-void eva_items_close(eva_item_cursor *cursor); /* needed only when stopping early */
+void eva_items_close(eva_item_cursor *cursor); /* needed when stopping before the end or an error; never harmful */
 
 /* One item at a version; EVA_E_NOT_FOUND names it. Ends with eva_reset(*statement), which frees the texts. */
 eva_code eva_item_at(eva_store *store, const char *dataset_id, int64_t version, eva_text item_id,

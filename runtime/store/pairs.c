@@ -6,15 +6,16 @@
 #include "store/results.h"
 #include "store/store_private.h"
 
-/* Each column list: item id, its row, the score, and whether the score counts. Every side has a literal of its own,
+/* Each column list: item id, its row, the score, whether the score counts, and the eva_failure. Every side has a literal of its own,
  * because two of them run at the same time. */
 #define SCORED                                                                                                      \
-  "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END "     \
+  "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, 0 "  \
   "FROM selections s LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "      \
   "c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = '' WHERE s.experiment_id = ?1 "
 #define PRESENT                                                                                                     \
-  "SELECT s.item_id, s.item_key, NULL, 0 FROM results r JOIN selections s ON s.experiment_id = r.experiment_id AND " \
-  "s.position = r.position WHERE r.experiment_id = ?1 AND r.status <> 'skipped' "
+  "SELECT s.item_id, s.item_key, NULL, 0, CASE r.status WHEN 'ok' THEN CASE WHEN r.passed = 0 THEN 1 ELSE 0 END "   \
+  "WHEN 'timeout' THEN 3 WHEN 'limited' THEN 4 ELSE 2 END FROM results r JOIN selections s "                        \
+  "ON s.experiment_id = r.experiment_id AND s.position = r.position WHERE r.experiment_id = ?1 AND r.status <> 'skipped' "
 #define BY_POSITION "ORDER BY s.position"
 #define BY_ITEM "ORDER BY s.item_id, s.position"
 
@@ -34,6 +35,7 @@ typedef struct run_side {
   int64_t item_key;
   double sum;
   int scored;
+  eva_failure failure; /* of the first trial that has one */
 } run_side;
 
 static eva_code open_side(eva_store *store, const char *sql, const char *experiment_id, eva_text scorer_id,
@@ -58,7 +60,9 @@ static eva_code next_item(run_side *side, eva_error *error) {
   side->item_key = eva_column_int(side->rows, 1);
   side->sum = 0;
   side->scored = 0;
+  side->failure = EVA_FAILURE_NONE;
   do {
+    if (!side->failure) side->failure = (eva_failure)eva_column_int(side->rows, 4);
     if (eva_column_int(side->rows, 3)) {
       side->sum += eva_column_double(side->rows, 2);
       side->scored++;
@@ -92,12 +96,14 @@ static eva_pair *add_pair(eva_pairs *pairs, const run_side *item, eva_pair_side 
 static void fill_baseline(eva_pair *pair, const run_side *item) {
   pair->baseline_key = item->item_key;
   pair->baseline_scored = item->scored;
+  pair->baseline_failure = item->failure;
   pair->baseline = item->scored ? item->sum / item->scored : 0;
 }
 
 static void fill_candidate(eva_pair *pair, const run_side *item) {
   pair->candidate_key = item->item_key;
   pair->candidate_scored = item->scored;
+  pair->candidate_failure = item->failure;
   pair->candidate = item->scored ? item->sum / item->scored : 0;
 }
 
@@ -145,20 +151,21 @@ static eva_code load(eva_store *store, const char *const ids[2], eva_text scorer
 
 /* Marks the pairs whose item has another input or ground truth in the two runs. */
 static eva_code mark_changed(eva_store *store, eva_pairs *pairs, eva_error *error) {
+  eva_code code = EVA_OK;
   for (size_t index = 0; index < pairs->count; index++) {
     eva_pair *pair = &pairs->list[index];
     if (pair->side != EVA_PAIR_BOTH || pair->baseline_key == pair->candidate_key) continue;
     eva_statement *select = NULL;
-    eva_code code = eva_store_prepare(store, SQL_SAME_CONTENT, &select, error);
-    if (code) return code;
+    code = eva_store_prepare(store, SQL_SAME_CONTENT, &select, error);
+    if (code) break;
     eva_bind_int(select, 1, pair->baseline_key);
     eva_bind_int(select, 2, pair->candidate_key);
     code = eva_step_one(select, error);
-    if (code) return code;
+    if (code) break;
     pair->changed = eva_column_int(select, 0) == 0;
     eva_reset(select);
   }
-  return EVA_OK;
+  return code;
 }
 
 eva_code eva_pairs_load(eva_store *store, const char *baseline_id, const char *candidate_id, eva_text scorer_id,
@@ -173,7 +180,11 @@ eva_code eva_pairs_load(eva_store *store, const char *baseline_id, const char *c
     eva_buf_clear(&pairs->ids);
     code = load(store, ids, scorer_id, step_id, 1, pairs, &parted, error);
   }
-  return code ? code : mark_changed(store, pairs, error);
+  if (code) return code;
+  eva_store_pin(store);
+  code = mark_changed(store, pairs, error);
+  eva_store_unpin(store);
+  return code;
 }
 
 void eva_pairs_free(eva_pairs *pairs) {

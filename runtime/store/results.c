@@ -26,6 +26,7 @@ static const char SQL_KEYS[] =
 static const char SQL_LATENCIES[] =
     "SELECT latency_ms FROM results WHERE experiment_id = ?1 AND latency_ms IS NOT NULL AND status <> 'skipped' "
     "ORDER BY position";
+static const char SQL_USAGES[] = "SELECT usage FROM results WHERE experiment_id = ?1 AND usage IS NOT NULL";
 
 const eva_column eva_result_columns[EVA_RESULT_COLUMN_COUNT] = {
     {"position", 'i'},        {"item_id", 't'},         {"item_version", 'i'}, {"trial", 'i'},
@@ -84,4 +85,8 @@ eva_code eva_score_keys(eva_store *store, const char *experiment_id, eva_stateme
 
 eva_code eva_latency_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error) {
   return prepare_for(store, SQL_LATENCIES, experiment_id, rows, error);
+}
+
+eva_code eva_usage_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error) {
+  return prepare_for(store, SQL_USAGES, experiment_id, rows, error);
 }

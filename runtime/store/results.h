@@ -34,13 +34,24 @@ eva_code eva_score_keys(eva_store *store, const char *experiment_id, eva_stateme
 /* Column: latency_ms of everything that ran, in item order. */
 eva_code eva_latency_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
 
+/* Column: usage (JSON text), of the results that have one. */
+eva_code eva_usage_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
+
 /* One item of two runs. */
 typedef enum eva_pair_side { EVA_PAIR_BOTH, EVA_PAIR_ONLY_BASELINE, EVA_PAIR_ONLY_CANDIDATE } eva_pair_side;
+typedef enum eva_failure {
+  EVA_FAILURE_NONE,
+  EVA_FAILURE_NOT_PASSED,
+  EVA_FAILURE_ERROR,
+  EVA_FAILURE_TIMEOUT,
+  EVA_FAILURE_LIMITED
+} eva_failure;
 typedef struct eva_pair {
   size_t id_start, id_len;               /* of the item id, in eva_pairs.ids */
   int64_t baseline_key, candidate_key;   /* the item's rows */
   double baseline, candidate;            /* mean score over the trials that have one */
   int baseline_scored, candidate_scored; /* trials that have a score */
+  eva_failure baseline_failure, candidate_failure; /* of the first trial that has one; not with a scorer */
   eva_pair_side side;
   int changed; /* input or ground truth differ between the two rows */
 } eva_pair;
@@ -52,7 +63,8 @@ typedef struct eva_pairs {
 } eva_pairs;
 
 /* Pairs two runs by item id, after reducing trials to their mean. With a scorer: the selected items with their scores.
- * With scorer_id none: the items that have a result (skipped is none) and no scores. Free with eva_pairs_free. */
+ * With scorer_id none: the items that have a result (skipped is none), with their failures. Free with
+ * eva_pairs_free. */
 eva_code eva_pairs_load(eva_store *store, const char *baseline_id, const char *candidate_id, eva_text scorer_id,
                         eva_text step_id, eva_pairs *pairs, eva_error *error);
 void eva_pairs_free(eva_pairs *pairs);

@@ -18,6 +18,8 @@ static const char SQL_META_GET[] = "SELECT value FROM meta WHERE name = ?1";
 static const char SQL_META_SET[] =
     "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
+static const char SQL_PIN[] = "SELECT name FROM meta";
+
 enum { RETRY_MS = 5 };
 
 static void sleep_ms(long milliseconds) {
@@ -162,6 +164,19 @@ eva_code eva_store_leave(eva_store *store, int own, eva_code code, eva_error *er
   if (!code) return eva_db_commit(store->db, error);
   eva_db_rollback(store->db);
   return code;
+}
+
+/* Outside a transaction every statement takes and gives back the read lock, which costs more than a look-up by key. While
+ * one statement stands on a row, the others share its lock and see the same state. */
+void eva_store_pin(eva_store *store) {
+  eva_error ignored; /* without the pin reading is only slower */
+  int row = 0;
+  if (store->pins++ > 0 || eva_store_prepare(store, SQL_PIN, &store->pin, &ignored) != EVA_OK) return;
+  (void)eva_step(store->pin, &row, &ignored);
+}
+
+void eva_store_unpin(eva_store *store) {
+  if (--store->pins == 0 && store->pin) eva_reset(store->pin);
 }
 
 /* Locks: one byte of "<path>.lock" for each running experiment, held by the open file, not by the process, so that it

@@ -15,6 +15,9 @@ typedef struct eva_version_key {
 /* The rows of any version in item order; the caller frees *keys. */
 eva_code eva_version_keys(eva_store *store, const char *dataset_id, int64_t version, eva_version_key **keys,
                           size_t *count, eva_error *error);
+/* Keeps one state of the database in view for many small reads, until as many unpins. */
+void eva_store_pin(eva_store *store);
+void eva_store_unpin(eva_store *store);
 /* Drops the keys of the old version that was read last. */
 void eva_store_forget_version(eva_store *store);
 
@@ -24,6 +27,8 @@ struct eva_store {
   int lock_count;
   int64_t locks[EVA_EXPERIMENT_LOCK_MAX]; /* experiment numbers that this process runs */
 
+  int pins;
+  eva_statement *pin;    /* stands on a row while pins > 0 */
   struct eva_sync *sync; /* the one that is open; closing the store ends it */
 
   int64_t time_second; /* the second that time_text is of */

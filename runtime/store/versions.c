@@ -208,6 +208,7 @@ eva_code eva_version_diff(eva_store *store, const char *dataset_id, int64_t from
   eva_version_key *keys[2] = {NULL, NULL};
   size_t counts[2] = {0, 0};
   side sides[2] = {{0}, {0}};
+  eva_store_pin(store);
   eva_code code = eva_version_keys(store, dataset_id, from, &keys[0], &counts[0], error);
   if (!code) code = eva_version_keys(store, dataset_id, to, &keys[1], &counts[1], error);
   if (!code) {
@@ -217,6 +218,7 @@ eva_code eva_version_diff(eva_store *store, const char *dataset_id, int64_t from
   }
   if (!code) code = read_side(store, keys[1], counts[1], keys[0], counts[0], &sides[1], error);
   if (!code) code = report(store, &sides[0], &sides[1], each, context, error);
+  eva_store_unpin(store);
   for (int index = 0; index < 2; index++) {
     free_side(&sides[index]);
     free(keys[index]);

@@ -7,6 +7,7 @@ refused() {
   local wanted=$1
   shift
   local before
+  rm -rf .evalua
   evalua run bad.eval.lua
   expect "$wanted"
   says "$@"

@@ -43,7 +43,7 @@ load helper
   equal "$(json 'd["experiments"][0]["total_items"]')" 3
   equal "$(json 'd["experiments"][0]["scorers"]["exact"]["n"]')" 3
   equal "$(json '[r["item_id"] for r in d["experiments"][0]["results"]]')" '["a", "b", "c"]'
-  equal "$(json '[r["scores"][0]["score"] for r in d["experiments"][0]["results"]]')" '[1, 1, 0]'
+  equal "$(json '[r["scores"][0]["score"] for r in d["experiments"][0]["results"]]')" '[1.0, 1.0, 0.0]'
   equal "$(json '[r["passed"] for r in d["experiments"][0]["results"]]')" '[true, true, false]'
   equal "$(json 'd["experiments"][0]["results"][1]["metadata"]')" '{"lang": "de"}'
   equal "$(json 'd["experiments"][0]["rules"]')" '[]'
@@ -272,6 +272,7 @@ code = pty.spawn(sys.argv[1:], read)
 sys.stdout.buffer.write(data)
 sys.exit(os.waitstatus_to_exitcode(code))
 PY
+  export TERM=xterm
   run python3 terminal.py "$EVALUA" run small.eval.lua </dev/null
   [[ $output == *$'\e[1m'* ]]
   NO_COLOR=1 run python3 terminal.py "$EVALUA" run small.eval.lua </dev/null

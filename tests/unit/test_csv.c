@@ -78,6 +78,7 @@ static void errors_name_the_line(void **state) {
   check_text("a,b\n1,\"x\"y\n", ',', "1:a|b;!t.csv:2: text behind a closing quote");
   check_text("a,b\n1,\"xy\n2,3\n", ',', "1:a|b;!t.csv:2: the row ends inside a quoted cell");
   check_text("a\n\xFF\n", ',', "1:a;!t.csv:2: the row is not UTF-8");
+  check_text("a,b\n\xC3,\xA9\n", ',', "1:a|b;!t.csv:2: the row is not UTF-8"); /* halves of a character */
   check_text("\xFF\xFE" "ab", ',', "!t.csv:1: the file is UTF-16");
   eva_csv *csv = NULL;
   eva_error error;

@@ -100,9 +100,10 @@ static void plain_tables(const char *a, const char *b, int64_t *levenshtein, int
 static int64_t plain_damerau(const char *a, const char *b) {
   static int64_t d[PLAIN_MAX + 2][PLAIN_MAX + 2];
   int64_t a_len = (int64_t)strlen(a), b_len = (int64_t)strlen(b), last_row[256] = {0};
-  for (int64_t i = 0; i <= a_len + 1; i++) d[i][0] = a_len + b_len, d[i][1] = i - 1;
-  for (int64_t j = 0; j <= b_len + 1; j++) d[0][j] = a_len + b_len, d[1][j] = j - 1;
-  d[0][0] = a_len + b_len;
+  for (int64_t i = 0; i <= a_len + 1; i++) d[i][0] = a_len + b_len;
+  for (int64_t j = 0; j <= b_len + 1; j++) d[0][j] = a_len + b_len;
+  for (int64_t i = 1; i <= a_len + 1; i++) d[i][1] = i - 1;
+  for (int64_t j = 1; j <= b_len + 1; j++) d[1][j] = j - 1;
   for (int64_t i = 1; i <= a_len; i++) {
     int64_t last_column = 0;
     for (int64_t j = 1; j <= b_len; j++) {
@@ -155,7 +156,7 @@ static void long_texts_are_refused(void **state) {
   assert_int_equal(eva_text_jaro(small, eva_buf_text(&buf), &ratio, &error), EVA_E_LIMIT);
   assert_int_equal(eva_text_levenshtein(eva_buf_text(&buf), small, &out, &error), EVA_OK);
   assert_int_equal(out, EVA_TEXT_QUADRATIC_MAX);
-  while (buf.len <= (size_t)EVA_TEXT_LENGTH_MAX * 4) eva_buf_add(&buf, buf.data, buf.len);
+  while (buf.len <= (size_t)EVA_TEXT_LENGTH_MAX * 4) eva_buf_add_string(&buf, "more and more");
   assert_int_equal(eva_text_levenshtein(eva_buf_text(&buf), small, &out, &error), EVA_E_LIMIT);
   assert_int_equal(eva_text_lcs_ratio(eva_buf_text(&buf), small, &ratio, &error), EVA_E_LIMIT);
   eva_buf_free(&buf);

@@ -37,12 +37,16 @@ local function buffered(sink)
   return writer
 end
 
----A writer to stdout: `write(text)` collects, `flush()` sends.
+---A writer to stdout: `write(text)` collects, `flush()` sends. A reader that has left (`| head`) is no failure.
 ---@return {write: fun(text: string), flush: fun()}
 function output.stdout()
+  local abandoned = false
   return buffered(function(piece)
+    if abandoned then return end
     local done, problem = sys.stdout_write(piece)
-    if done == nil and problem then fail.incomplete("stdout: %s", tostring(problem)) end
+    if done ~= nil or not problem then return end
+    abandoned = tostring(problem):find("Broken pipe", 1, true) ~= nil
+    if not abandoned then fail.incomplete("stdout: %s", tostring(problem)) end
   end)
 end
 

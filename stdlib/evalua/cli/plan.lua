@@ -16,7 +16,6 @@ local plan = {}
 ---@return string
 function plan.title(experiment)
   local variant = experiment.variant
-  if type(variant) == "table" then variant = variant.name or variant.text or tostring(variant) end
   return variant and variant ~= "" and ("%s[%s]"):format(experiment.name, variant) or experiment.name
 end
 
@@ -129,6 +128,9 @@ function plan.runner_options(options, store, ids, filter, on_event)
     for _, pair in ipairs(options.tag) do tags[pair[1]] = pair[2] end
   end
   local baseline = options.baseline
+  if baseline and sys.exists(baseline) == "file" then
+    fail.usage("--baseline %s: files of baselines are not read yet; give a REF such as 12 or latest~1", baseline)
+  end
   return {
     store = store, items = ids, where = filter, limit = options.limit, sample = options.sample, seed = options.seed,
     workers = options.workers, max_concurrency = options.max_concurrency, note = options.note, tags = tags,
@@ -139,37 +141,34 @@ end
 
 local function names_of_scorers(experiment)
   local ids = {}
-  for _, scorer in ipairs(experiment.scorers or {}) do ids[#ids + 1] = scorer.id end
+  for _, scorer in ipairs(experiment.scorers or experiment.dataset_scorers or {}) do ids[#ids + 1] = scorer.id end
   return ids
 end
 
----Says what would run.
+---Says what would run. Nothing runs, and nothing is written.
 ---@param experiments table[]
 ---@param store table?
 ---@param run {ids: string[]?, filter: table?, options: table, format: string}
 ---@param stdout table a writer of evalua.cli.output
 function plan.describe(experiments, store, run, stdout)
-  local runner = require "evalua.runner"
-  local plans = {}
+  local runner, plans = require "evalua.runner", {}
   for position, experiment in ipairs(experiments) do
     local settings = plan.runner_options(run.options, store, run.ids, run.filter, nil)
     settings.dry_run = true
-    local summary = runner.run(experiment, settings)
     plans[position] = {
-      name = experiment.name, variant = plan.title(experiment) ~= experiment.name and experiment.variant or nil,
-      suite = experiment.suite_path, dataset = experiment.dataset and experiment.dataset.name or nil,
-      items = summary and summary.total_items, target = experiment.target and experiment.target.id or nil,
-      scorers = json.array(names_of_scorers(experiment)), max_concurrency = run.options.max_concurrency
-        or experiment.max_concurrency,
+      name = experiment.name, variant = experiment.variant, suite = experiment.suite_path,
+      dataset = experiment.dataset.name, items = runner.run(experiment, settings).total_items,
+      target = experiment.target and experiment.target.id or nil,
+      scorers = json.array(names_of_scorers(experiment)),
+      max_concurrency = run.options.max_concurrency or experiment.max_concurrency,
     }
   end
   if run.format == "pretty" then
     for position, experiment in ipairs(experiments) do
       local entry = plans[position]
       stdout.write(("%s (%s): %s of dataset %s, target %s, scorers %s; %d at a time\n"):format(plan.title(experiment),
-        tostring(entry.suite), entry.items and text.count(entry.items, "item") or "the items",
-        entry.dataset or "inline", entry.target or "none (the items' output)",
-        #entry.scorers > 0 and table.concat(entry.scorers, ", ") or "none", entry.max_concurrency or 5))
+        entry.suite, text.count(entry.items, "item"), entry.dataset, entry.target or "none (the items' output)",
+        #entry.scorers > 0 and table.concat(entry.scorers, ", ") or "none", entry.max_concurrency))
     end
     stdout.write("nothing was run or written\n")
   else

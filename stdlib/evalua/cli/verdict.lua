@@ -1,4 +1,4 @@
--- The exit code and the verdict of a run of several experiments, by DESIGN: 130, 3, 4, 1, 5 in this order.
+-- The exit code and the verdict of a run of several experiments.
 
 local fail = require "evalua.cli.fail"
 
@@ -18,24 +18,13 @@ function verdict.of(summaries)
   return worst
 end
 
----The exit code of a run.
+---The exit code of a run: that of its experiments whose cause comes first.
 ---@param summaries table[]
----@param inconclusive string? "fail" where a rule without a verdict counts
 ---@return integer
-function verdict.exit_code(summaries, inconclusive)
-  local codes = fail.codes
-  local found = {}
-  for _, summary in ipairs(summaries) do
-    if summary.exit_code then found[summary.exit_code] = true end
-    if summary.status == "cancelled" or summary.status == "interrupted" then found[codes.interrupted] = true end
-    if summary.verdict == "error" then found[codes.incomplete] = true end
-    if summary.verdict == "fail" then found[codes.rule] = true end
-    if summary.verdict == "inconclusive" and inconclusive == "fail" then found[codes.inconclusive] = true end
-  end
-  for _, code in ipairs { codes.interrupted, codes.script, codes.incomplete, codes.rule, codes.inconclusive } do
-    if found[code] then return code end
-  end
-  return codes.ok
+function verdict.exit_code(summaries)
+  local codes = {}
+  for position, summary in ipairs(summaries) do codes[position] = summary.exit_code or fail.codes.ok end
+  return require("evalua.rules").worst_exit_code(codes)
 end
 
 return verdict

@@ -24,25 +24,39 @@ local item_fields = {
   { "output", raw = true, optional = true }, { "metadata", raw = true, optional = true },
   { "tags", raw = true, optional = true }, { "scorers", raw = true, optional = true },
   { "expect", raw = true, optional = true }, { "tool_mocks", raw = true, optional = true },
-  { "source", raw = true, optional = true }, { "position", optional = true }, { "version", optional = true },
+  { "source", raw = true, optional = true }, { "version", optional = true },
   { "valid_to", optional = true }, { "digest", optional = true },
 }
 
-local function encode_field(out, record, field)
-  local name = field[1]
-  local value = record[name]
-  if value == "" and name == "step_id" then value = nil end
-  if value == nil or value == json.null then
-    if not field.optional then out[#out + 1] = ('"%s":null'):format(name) end
-  elseif field.raw and type(value) == "string" then
-    out[#out + 1] = ('"%s":%s'):format(name, value)
-  else
-    out[#out + 1] = ('"%s":%s'):format(name, json.encode(value))
+-- Texts of a fixed form, which need no escapes.
+local plain = { status = true, started_at = true, completed_at = true }
+
+for _, fields in ipairs { result_fields, score_fields, item_fields } do
+  for _, field in ipairs(fields) do
+    field.prefix = ('"%s":'):format(field[1])
+    field.plain = plain[field[1]]
   end
 end
 
+local function encode_value(field, value)
+  local kind = math.type(value)
+  if kind == "integer" or value == true or value == false then return tostring(value) end
+  if field.raw and not kind then return value end
+  if field.plain then return '"' .. value .. '"' end
+  return json.encode(value)
+end
+
 local function object(record, fields, out)
-  for _, field in ipairs(fields) do encode_field(out, record, field) end
+  for position = 1, #fields do
+    local field = fields[position]
+    local value = record[field[1]]
+    if value == "" and field[1] == "step_id" then value = nil end
+    if value ~= nil and value ~= json.null then
+      out[#out + 1] = field.prefix .. encode_value(field, value)
+    elseif not field.optional then
+      out[#out + 1] = field.prefix .. "null"
+    end
+  end
   return out
 end
 
@@ -115,6 +129,7 @@ end
 ---@return string
 function report.head(summary)
   local copy = require("evalua.summary").for_json(summary)
+  copy.exit_code = nil
   if copy.rules == nil or copy.rules == json.null then copy.rules = json.array {} end
   return json.encode(report.mark_lists(copy))
 end

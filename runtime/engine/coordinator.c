@@ -1,0 +1,488 @@
+/* What runs when: hands out jobs, decides on retries and reruns, and knows when a run is over. See coordinator.h. */
+#include "engine/coordinator.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/coordinator_private.h"
+
+enum {
+  PAGE_JOBS = 256,
+  PREFETCH_MAX = 256,           /* jobs that wait in a worker, so that it never waits for us */
+  PREFETCH_MS = 4,              /* as many as it gets through in this time: none where items are slow */
+  LONELY_MAX = 4,               /* workers beside the crew for items that were interrupted too often */
+  BACKLOG_BYTES_MAX = 16 * 1024 * 1024,
+  RETRY_FIRST_MS = 1000,
+  RETRY_MAX_MS = 30000
+};
+
+/* ==== Lists of assignments ==== */
+
+void assignment_add(assignment_list *list, assignment added) {
+  if (list->count == list->cap) {
+    list->cap = list->cap ? list->cap * 2 : 16;
+    list->all = eva_realloc(list->all, (size_t)list->cap * sizeof *list->all);
+  }
+  list->all[list->count++] = added;
+}
+
+void assignment_remove(assignment_list *list, int index) { list->all[index] = list->all[--list->count]; }
+
+/* ==== Ends ==== */
+
+void coordinator_break(coordinator *c, const char *format, ...) {
+  char message[EVA_ERROR_MESSAGE_MAX];
+  va_list arguments;
+  if (c->end == EVA_RUN_BROKEN) return; /* the first cause counts */
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  eva_error_set(c->error, EVA_E_STORE, NULL, "%s", message);
+  c->end = EVA_RUN_BROKEN;
+  c->is_stopping = c->is_ended = 1;
+}
+
+static void on_grace_over(uv_timer_t *timer) { ((coordinator *)timer->data)->is_ended = 1; }
+
+void coordinator_stop(coordinator *c, eva_run_end why) {
+  if (c->is_stopping) return;
+  c->is_stopping = 1;
+  c->end = why;
+  for (int index = 0; index < c->crew_size; index++) crew_order(&c->crew[index], EVA_FRAME_HOLD);
+  uv_timer_start(&c->grace, on_grace_over, why == EVA_RUN_TIMED_OUT ? 0 : EVA_CANCEL_GRACE_MS, 0);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+  coordinator *c = handle->data;
+  (void)number;
+  if (c->is_stopping) {
+    c->is_ended = 1;
+    return;
+  }
+  eva_log(EVA_LOG_WARNING, "stopping: items in flight get %d s; once more to stop at once", EVA_CANCEL_GRACE_MS / 1000);
+  coordinator_stop(c, EVA_RUN_CANCELLED);
+}
+
+static void on_deadline(uv_timer_t *timer) { coordinator_stop(timer->data, EVA_RUN_TIMED_OUT); }
+
+/* ==== Handing out ==== */
+
+static void encode_job(void *context, const eva_job *job) {
+  coordinator *c = context;
+  eva_job_frame frame = {.position = job->position, .attempt = 1, .try_number = 1, .job = *job};
+  eva_put_job(&c->page, &frame);
+  c->page_last = job->position;
+}
+
+/* Makes sure that the page has a next job; 0 when the selection is exhausted. */
+static int fill_page(coordinator *c) {
+  eva_error error;
+  if (c->page_at < c->page.len) return 1;
+  if (c->is_exhausted) return 0;
+  eva_buf_clear(&c->page);
+  c->page_at = 0;
+  eva_code code = eva_jobs_page(c->options->store, c->options->experiment_id, c->page_last, PAGE_JOBS,
+                                c->options->missing_only, encode_job, c, &error);
+  if (code != EVA_OK) {
+    coordinator_break(c, "the items cannot be read: %s", error.message);
+    return 0;
+  }
+  if (c->page.len == 0) c->is_exhausted = 1;
+  return c->page.len > 0;
+}
+
+static void give_next(coordinator *c, crew_member *member) {
+  eva_frame_type type;
+  eva_cursor payload;
+  int64_t size = eva_frame_next(&c->page, c->page_at, &type, &payload);
+  assignment job = {.position = eva_get_i64(&payload), .attempt = 1, .try_number = 1};
+  eva_buf_add(&member->out, c->page.data + c->page_at, (size_t)size);
+  c->page_at += (size_t)size;
+  c->handed_out++;
+  assignment_add(&member->jobs, job);
+}
+
+typedef struct again {
+  crew_member *member;
+  const assignment *job;
+} again;
+
+static void encode_again(void *context, const eva_job *job) {
+  again *given = context;
+  eva_job_frame frame = {.position = job->position,
+                         .attempt = given->job->attempt,
+                         .try_number = given->job->try_number,
+                         .interrupted_by = given->job->interrupted_by,
+                         .job = *job};
+  eva_put_job(&given->member->out, &frame);
+}
+
+static void give_again(coordinator *c, crew_member *member, int index) {
+  eva_error error;
+  assignment job = c->waiting.all[index];
+  again given = {member, &job};
+  if (eva_jobs_page(c->options->store, c->options->experiment_id, job.position - 1, 1, 0, encode_again, &given,
+                    &error) != EVA_OK) {
+    coordinator_break(c, "an item cannot be read again: %s", error.message);
+    return;
+  }
+  assignment_remove(&c->waiting, index);
+  assignment_add(&member->jobs, job);
+}
+
+/* How many jobs a worker may hold: its slots, and what it gets through in PREFETCH_MS. */
+static int capacity_of(const coordinator *c, const crew_member *member) {
+  double ahead = member->rate * PREFETCH_MS;
+  double left = (double)(c->progress.total - c->handed_out) / (2.0 * c->options->workers);
+  if (ahead > left) ahead = left;
+  if (ahead > PREFETCH_MAX) ahead = PREFETCH_MAX;
+  return member->slots + (ahead > 0 ? (int)ahead : 0);
+}
+
+/* The worker with most room relative to its slots, or NULL. */
+static crew_member *roomiest(coordinator *c) {
+  crew_member *best = NULL;
+  double best_load = 0;
+  for (int index = 0; index < c->options->workers; index++) {
+    crew_member *member = &c->crew[index];
+    if (!member->pid || member->jobs.count >= capacity_of(c, member)) continue;
+    double load = (double)member->jobs.count / member->slots;
+    if (!best || load < best_load) best = member, best_load = load;
+  }
+  return best;
+}
+
+/* An item that was interrupted too often runs alone in a fresh worker. */
+static void run_lonely(coordinator *c, int index) {
+  for (int place = c->options->workers; place < c->crew_size; place++) {
+    crew_member *member = &c->crew[place];
+    if (member->pid) continue;
+    if (crew_start(c, member, 1) != 0) {
+      coordinator_break(c, "%s", c->error->message);
+      return;
+    }
+    member->is_alone = 1;
+    give_again(c, member, index);
+    return;
+  }
+}
+
+static void hand_out_again(coordinator *c) {
+  uint64_t now = eva_clock_monotonic_ns();
+  for (int index = c->waiting.count - 1; index >= 0 && !c->is_stopping; index--) {
+    if (c->waiting.all[index].due_ns > now) continue;
+    if (c->waiting.all[index].interrupted_by >= EVA_RERUNS_MAX) {
+      run_lonely(c, index);
+      continue;
+    }
+    crew_member *member = roomiest(c);
+    if (!member || member->jobs.count >= member->slots) continue;
+    give_again(c, member, index);
+  }
+}
+
+static void hand_out(coordinator *c) {
+  if (c->is_stopping || c->backlog.len - c->backlog_at > BACKLOG_BYTES_MAX) return;
+  if (c->waiting.count > 0) hand_out_again(c);
+  for (crew_member *member; !c->is_stopping && (member = roomiest(c)) && fill_page(c);) give_next(c, member);
+}
+
+/* ==== Results ==== */
+
+static int take_assignment(crew_member *member, int64_t position, int attempt, assignment *taken) {
+  for (int index = 0; index < member->jobs.count; index++) {
+    const assignment *job = &member->jobs.all[index];
+    if (job->position != position || job->attempt != attempt) continue;
+    *taken = *job;
+    assignment_remove(&member->jobs, index);
+    return 1;
+  }
+  return 0;
+}
+
+/* Exponential from 1 s, at most 30 s, with full jitter over the upper half. */
+static uint64_t backoff_ns(coordinator *c, int try_number) {
+  uint64_t ms = RETRY_FIRST_MS;
+  for (int doubled = 1; doubled < try_number && ms < RETRY_MAX_MS; doubled++) ms *= 2;
+  if (ms > RETRY_MAX_MS) ms = RETRY_MAX_MS;
+  c->random = c->random * 6364136223846793005u + 1442695040888963407u;
+  return (ms / 2 + (c->random >> 33) % (ms / 2 + 1)) * 1000000;
+}
+
+static int may_retry(const coordinator *c, const assignment *job, const eva_result_head *head) {
+  return head->status != EVA_STATUS_OK && head->status != EVA_STATUS_LIMITED && !head->permanent &&
+         job->try_number <= c->options->max_retries && !c->is_stopping;
+}
+
+static void settle(coordinator *c, const assignment *job, const eva_result_head *head, eva_text payload) {
+  if (may_retry(c, job, head)) {
+    assignment next = *job;
+    ledger_add(c, job, payload, 0);
+    next.attempt++;
+    next.try_number++;
+    next.due_ns = eva_clock_monotonic_ns() + backoff_ns(c, job->try_number);
+    assignment_add(&c->waiting, next);
+    return;
+  }
+  ledger_add(c, job, payload, 1);
+  c->received++;
+  if (head->status == EVA_STATUS_OK) return;
+  c->received_failed++;
+  if (c->options->max_failures > 0 && c->received_failed >= c->options->max_failures) {
+    coordinator_stop(c, EVA_RUN_MAX_FAILURES);
+  }
+}
+
+void coordinator_result(coordinator *c, crew_member *member, eva_cursor *payload) {
+  eva_text whole = {payload->at, (size_t)(payload->end - payload->at)};
+  eva_result_head head;
+  assignment job;
+  eva_get_result_head(payload, &head);
+  if (payload->bad || !take_assignment(member, head.position, head.attempt, &job)) return;
+  member->results++;
+  c->crashes_in_a_row = 0;
+  settle(c, &job, &head, whole);
+}
+
+/* ==== Deaths ==== */
+
+static int was_running(const crew_member *member, int64_t position) {
+  for (int slot = 0; slot < member->board->slots; slot++) {
+    if (atomic_load(&member->board->running[slot]) == position) return 1;
+  }
+  return 0;
+}
+
+static void describe_death(int status, char *out, size_t size) {
+  if (WIFSIGNALED(status)) {
+    const char *name = sigabbrev_np(WTERMSIG(status));
+    snprintf(out, size, "the worker process died of signal SIG%s (%s)", name ? name : "?", strsignal(WTERMSIG(status)));
+  } else {
+    snprintf(out, size, "the worker process ended by itself with status %d", WEXITSTATUS(status));
+  }
+}
+
+/* The result of an item whose worker died: an error that names the signal. */
+typedef struct crashed {
+  eva_buf *out;
+  const assignment *job;
+  const char *why;
+} crashed;
+
+static void encode_crashed(void *context, const eva_job *item) {
+  crashed *given = context;
+  int64_t now = eva_clock_wall_ms();
+  eva_result_head head = {.position = item->position,
+                          .attempt = given->job->attempt,
+                          .trial = item->trial,
+                          .item_version = item->item_version,
+                          .item_id = item->item_id,
+                          .status = EVA_STATUS_ERROR,
+                          .passed = -1,
+                          .completed_at_ms = now,
+                          .latency_ms = -1};
+  eva_buf error = {0};
+  eva_buf_printf(&error, "{\"code\":\"worker_crashed\",\"message\":\"%s\"}", given->why);
+  eva_put_result_head(given->out, &head);
+  for (int index = 0; index < EVA_RESULT_TEXTS; index++) {
+    eva_put_text(given->out, index == 1 ? eva_buf_text(&error) : EVA_TEXT_NONE);
+  }
+  eva_put_u32(given->out, 0);
+  eva_buf_free(&error);
+}
+
+static void fail_crashed(coordinator *c, const assignment *job, const char *why) {
+  eva_buf out = {0};
+  eva_error error;
+  crashed given = {&out, job, why};
+  if (eva_jobs_page(c->options->store, c->options->experiment_id, job->position - 1, 1, 0, encode_crashed, &given,
+                    &error) != EVA_OK) {
+    coordinator_break(c, "an item cannot be read: %s", error.message);
+  } else {
+    eva_result_head head;
+    eva_cursor payload = {out.data, out.data + out.len, 0};
+    eva_get_result_head(&payload, &head);
+    settle(c, job, &head, eva_buf_text(&out));
+  }
+  eva_buf_free(&out);
+}
+
+/* Whose code held the process fails; when that is nobody's, all that ran do. The others run again. */
+void coordinator_lost(coordinator *c, crew_member *member, int wait_status) {
+  char why[256];
+  int had_running = 0;
+  int64_t culprit = atomic_load(&member->board->on_cpu);
+  describe_death(wait_status, why, sizeof why);
+  if (c->is_ended) return;
+  for (int index = 0; index < member->jobs.count; index++) {
+    assignment job = member->jobs.all[index];
+    int ran = was_running(member, job.position);
+    had_running |= ran;
+    if (ran && (culprit == 0 || culprit == job.position || member->is_alone)) {
+      fail_crashed(c, &job, why);
+      continue;
+    }
+    job.attempt++;
+    if (ran) job.interrupted_by++;
+    job.due_ns = 0;
+    assignment_add(&c->waiting, job);
+  }
+  member->jobs.count = 0;
+  if (had_running) c->crashes_in_a_row = 0;
+  else c->crashes_in_a_row++;
+  if (c->crashes_in_a_row >= EVA_CRASHES_IN_A_ROW_MAX) {
+    coordinator_break(c, "workers die again and again before they run anything (%d in a row; %s)", c->crashes_in_a_row,
+                      why);
+  }
+}
+
+/* ==== The loop ==== */
+
+static int is_work_left(coordinator *c) {
+  if (c->waiting.count > 0) return 1;
+  for (int index = 0; index < c->crew_size; index++) {
+    if (c->crew[index].jobs.count > 0) return 1;
+  }
+  return fill_page(c);
+}
+
+static void replace_dead(coordinator *c) {
+  if (c->is_stopping) return;
+  for (int index = 0; index < c->options->workers; index++) {
+    crew_member *member = &c->crew[index];
+    if (member->pid) continue;
+    if (!is_work_left(c)) return;
+    if (crew_start(c, member, member->slots) != 0) coordinator_break(c, "%s", c->error->message);
+  }
+}
+
+static void end_lonely(coordinator *c) {
+  for (int index = c->options->workers; index < c->crew_size; index++) {
+    crew_member *member = &c->crew[index];
+    if (member->pid && member->jobs.count == 0) crew_order(member, EVA_FRAME_STOP);
+  }
+}
+
+static int everything_drained(const coordinator *c) {
+  for (int index = 0; index < c->crew_size; index++) {
+    if (c->crew[index].pid && !c->crew[index].is_drained) return 0;
+  }
+  return 1;
+}
+
+/* Before the loop sleeps. */
+static void take_turn(coordinator *c) {
+  ledger_flush(c);
+  if (c->is_ended) return;
+  if (c->is_stopping) {
+    if (everything_drained(c)) c->is_ended = 1;
+    return;
+  }
+  replace_dead(c);
+  hand_out(c);
+  end_lonely(c);
+  for (int index = 0; index < c->crew_size; index++) {
+    if (c->crew[index].pid) crew_send(&c->crew[index]);
+  }
+  if (!c->is_stopping && !is_work_left(c)) {
+    ledger_commit(c);
+    if (ledger_is_empty(c)) c->is_ended = 1;
+  }
+}
+
+static void on_turn(uv_prepare_t *turn) {
+  coordinator *c = turn->data;
+  take_turn(c);
+  if (c->is_ended) uv_stop(turn->loop); /* else it would sleep until the next tick */
+}
+
+static void on_tick(uv_timer_t *timer) {
+  enum { TICK_MS = 100 };
+  coordinator *c = timer->data;
+  c->progress.in_flight = 0;
+  c->progress.waiting = c->waiting.count;
+  for (int index = 0; index < c->crew_size; index++) {
+    crew_member *member = &c->crew[index];
+    c->progress.in_flight += member->pid ? member->jobs.count : 0;
+    double rate = (double)(member->results - member->results_before) / TICK_MS;
+    member->rate = member->results_before == 0 ? rate : 0.5 * member->rate + 0.5 * rate;
+    member->results_before = member->results;
+  }
+  if (c->options->on_tick) c->options->on_tick(c->options->context, &c->progress);
+}
+
+static void count_closed(uv_handle_t *handle) { ((coordinator *)handle->data)->open_handles--; }
+
+static void open_handles(coordinator *c) {
+  static const int numbers[] = {SIGINT, SIGTERM};
+  uv_loop_t *loop = c->options->loop;
+  uv_timer_t *timers[] = {&c->tick, &c->deadline, &c->grace, &c->busy};
+  for (size_t index = 0; index < sizeof timers / sizeof *timers; index++) {
+    uv_timer_init(loop, timers[index]);
+    timers[index]->data = c;
+    c->open_handles++;
+  }
+  uv_prepare_init(loop, &c->turn);
+  c->turn.data = c;
+  c->open_handles++;
+  uv_prepare_start(&c->turn, on_turn);
+  for (int index = 0; index < 2; index++) {
+    uv_signal_init(loop, &c->signals[index]);
+    c->signals[index].data = c;
+    c->open_handles++;
+    uv_signal_start(&c->signals[index], on_signal, numbers[index]);
+  }
+  uv_update_time(loop);
+  uv_timer_start(&c->tick, on_tick, 20, 100);
+  if (c->options->timeout_ms > 0) uv_timer_start(&c->deadline, on_deadline, (uint64_t)c->options->timeout_ms, 0);
+}
+
+static void close_handles(coordinator *c) {
+  uv_handle_t *handles[] = {(uv_handle_t *)&c->tick, (uv_handle_t *)&c->deadline,   (uv_handle_t *)&c->grace,
+                            (uv_handle_t *)&c->busy, (uv_handle_t *)&c->turn,       (uv_handle_t *)&c->signals[0],
+                            (uv_handle_t *)&c->signals[1]};
+  for (size_t index = 0; index < sizeof handles / sizeof *handles; index++) uv_close(handles[index], count_closed);
+  while (c->open_handles > 0) uv_run(c->options->loop, UV_RUN_NOWAIT);
+}
+
+static void start_crew(coordinator *c) {
+  const eva_run_options *options = c->options;
+  c->crew_size = options->workers + LONELY_MAX;
+  c->crew = eva_alloc_zeroed((size_t)c->crew_size, sizeof *c->crew);
+  for (int index = 0; index < options->workers; index++) {
+    int slots = options->max_concurrency / options->workers + (index < options->max_concurrency % options->workers);
+    if (crew_start(c, &c->crew[index], slots) != 0) coordinator_break(c, "%s", c->error->message);
+    if (c->end == EVA_RUN_BROKEN) return;
+  }
+}
+
+eva_run_end eva_coordinate(const eva_run_options *options, eva_run_progress *progress, eva_error *error) {
+  coordinator c = {.options = options, .error = error, .random = eva_clock_monotonic_ns() | 1};
+  c.progress.total = options->total;
+  c.stored_bits = eva_alloc_zeroed((size_t)options->total / 8 + 2, 1);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  open_handles(&c);
+  start_crew(&c);
+  while (!c.is_ended) uv_run(options->loop, UV_RUN_ONCE);
+  c.is_stopping = 1;
+  ledger_commit(&c);
+  crew_end_all(&c);
+  if (c.end == EVA_RUN_BROKEN && eva_store_in_transaction(options->store)) eva_store_rollback(options->store);
+  close_handles(&c);
+  prctl(PR_SET_CHILD_SUBREAPER, 0);
+  free(c.crew);
+  free(c.waiting.all);
+  free(c.stored_bits);
+  free(c.unreported);
+  eva_buf_free(&c.page);
+  eva_buf_free(&c.backlog);
+  *progress = c.progress;
+  return c.end;
+}

@@ -1,0 +1,99 @@
+/* What the parts of the coordinator share: coordinator.c (what runs when), crew.c (worker processes), ledger.c (what
+ * gets stored). */
+#ifndef EVA_ENGINE_COORDINATOR_PRIVATE_H
+#define EVA_ENGINE_COORDINATOR_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "engine/coordinator.h"
+
+/* One job on its way: assigned to a worker, or waiting to be assigned again. */
+typedef struct assignment {
+  int64_t position;
+  int attempt;        /* number of this assignment; results of earlier ones are dropped */
+  int try_number;     /* from 1; grows with retries only */
+  int interrupted_by; /* reruns through no fault of its own */
+  uint64_t due_ns;    /* waiting ones: not before */
+} assignment;
+
+typedef struct assignment_list {
+  assignment *all;
+  int count, cap;
+} assignment_list;
+
+void assignment_add(assignment_list *list, assignment added);
+void assignment_remove(assignment_list *list, int index); /* order is not kept */
+
+typedef struct crew_member {
+  struct coordinator *coordinator;
+  pid_t pid;   /* 0: no process */
+  int socket;
+  int slots;   /* jobs at a time */
+  int is_alone; /* runs one job that was interrupted too often, then ends */
+  int is_drained;
+  uv_poll_t *poll; /* frees itself when closed */
+  int is_writing;
+  eva_buf in, out;
+  size_t out_at;
+  eva_worker_board *board;
+  size_t board_size;
+  assignment_list jobs; /* assigned and without a result */
+  double rate;          /* results a millisecond, smoothed */
+  int64_t results, results_before; /* ... and at the last tick */
+} crew_member;
+
+typedef struct coordinator {
+  const eva_run_options *options;
+  crew_member *crew; /* [crew_size]: workers, then room for lonely ones */
+  int crew_size;
+  assignment_list waiting;   /* retries and reruns */
+  eva_buf page;              /* encoded job frames of the next jobs */
+  size_t page_at;
+  int64_t page_last;         /* position of the last job in the page */
+  int is_exhausted;          /* no further page */
+  int64_t handed_out;        /* jobs of the selection that have been assigned once */
+
+  eva_buf backlog;           /* results received and not inserted yet, see ledger.c */
+  size_t backlog_at;
+  int64_t uncommitted;       /* rows inserted since begin */
+  int64_t uncommitted_failed;
+  uint64_t begun_ns;         /* of the transaction */
+  uint64_t busy_since_ns;    /* the database is locked by others since; 0: it is not */
+  int64_t received, received_failed; /* final results */
+  unsigned char *stored_bits;        /* one a position: committed */
+  int64_t *unreported;       /* positions inserted and not committed yet */
+  int64_t unreported_count, unreported_cap;
+  int64_t reported_to;       /* all positions up to it are stored */
+
+  uv_timer_t tick, deadline, grace, busy;
+  uv_prepare_t turn;
+  uv_signal_t signals[2];
+  int open_handles;
+  int is_stopping;           /* nothing new is assigned */
+  int is_ended;
+  int crashes_in_a_row;
+  uint64_t random;           /* for jitter */
+  eva_run_end end;
+  eva_run_progress progress;
+  eva_error *error;
+} coordinator;
+
+/* coordinator.c */
+void coordinator_result(coordinator *c, crew_member *member, eva_cursor *payload);
+void coordinator_lost(coordinator *c, crew_member *member, int wait_status); /* after its socket is drained */
+void coordinator_break(coordinator *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void coordinator_stop(coordinator *c, eva_run_end why); /* hold the crew; ends when what runs has ended */
+
+/* crew.c */
+int crew_start(coordinator *c, crew_member *member, int slots); /* 0, or -1 with c->error filled */
+void crew_send(crew_member *member);                            /* as much as the socket takes */
+void crew_end_all(coordinator *c);                              /* no process is left after this */
+void crew_order(crew_member *member, eva_frame_type type);
+
+/* ledger.c */
+void ledger_add(coordinator *c, const assignment *job, eva_text payload, int is_final);
+void ledger_flush(coordinator *c);  /* inserts what waits, commits what is due */
+void ledger_commit(coordinator *c); /* inserts and commits everything now, if the database lets us */
+int ledger_is_empty(const coordinator *c);
+
+#endif

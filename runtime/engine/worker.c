@@ -1,0 +1,239 @@
+/* The loop of a worker process; see worker.h. */
+#include "engine/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 256 * 1024, FLUSH_SIZE = 64 * 1024 };
+
+struct eva_worker {
+  int socket;
+  eva_worker_board *board;
+  const eva_worker_program *program;
+  uv_loop_t *loop;
+  uv_poll_t poll;
+  uv_prepare_t turn; /* before the loop sleeps: start what can start, send what has been produced in one write */
+  uv_idle_t more;   /* jobs that could start are waiting: the loop must not sleep */
+  eva_buf in, out;
+  size_t in_at;     /* frames before it are used */
+  size_t out_at;    /* bytes before it are sent */
+  int is_held;      /* the coordinator wants nothing more started */
+  int is_drained;   /* and has been told that nothing runs */
+  int is_writing;   /* the poll watches for room */
+  int free_count;
+  int *free_slots;  /* [board->slots] */
+};
+
+static void (*kill_all_now)(void);
+
+/* The coordinator is gone (or wants us gone): nothing that we started may stay. */
+static void on_parent_death(int signal_number) {
+  (void)signal_number;
+  if (kill_all_now) kill_all_now();
+  _exit(EXIT_FAILURE);
+}
+
+static void worker_exit(eva_worker *worker, int status) {
+  worker->program->kill_all();
+  _exit(status);
+}
+
+/* ==== Output ==== */
+
+static void on_socket(uv_poll_t *poll, int status, int events);
+
+static void watch(eva_worker *worker, int writing) {
+  worker->is_writing = writing;
+  uv_poll_start(&worker->poll, UV_READABLE | (writing ? UV_WRITABLE : 0), on_socket);
+}
+
+static void send_out(eva_worker *worker) {
+  while (worker->out_at < worker->out.len) {
+    ssize_t count =
+        send(worker->socket, worker->out.data + worker->out_at, worker->out.len - worker->out_at, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      if (!worker->is_writing) watch(worker, 1);
+      return;
+    }
+    if (count < 0) worker_exit(worker, EXIT_FAILURE);
+    worker->out_at += (size_t)count;
+  }
+  eva_buf_clear(&worker->out);
+  worker->out_at = 0;
+  if (worker->is_writing) watch(worker, 0);
+}
+
+eva_buf *eva_worker_out(eva_worker *worker) { return &worker->out; }
+
+void eva_worker_fatal(eva_worker *worker, const char *message) {
+  size_t offset = eva_frame_begin(&worker->out, EVA_FRAME_FATAL);
+  eva_put_text(&worker->out, eva_text_of(message));
+  eva_frame_end(&worker->out, offset);
+}
+
+void eva_worker_on_cpu(eva_worker *worker, int64_t position) {
+  atomic_store_explicit(&worker->board->on_cpu, position, memory_order_relaxed);
+}
+
+void eva_worker_done(eva_worker *worker, int slot) {
+  atomic_store_explicit(&worker->board->running[slot], 0, memory_order_relaxed);
+  worker->free_slots[worker->free_count++] = slot;
+  if (worker->out.len - worker->out_at > FLUSH_SIZE) send_out(worker);
+}
+
+/* ==== Input ==== */
+
+static void start_job(eva_worker *worker, eva_cursor *payload) {
+  eva_job_frame frame;
+  if (!eva_get_job(payload, &frame)) worker_exit(worker, EXIT_FAILURE);
+  int slot = worker->free_slots[--worker->free_count];
+  atomic_store_explicit(&worker->board->running[slot], frame.position, memory_order_relaxed);
+  worker->program->start(worker->program->context, worker, slot, &frame);
+}
+
+/* Starts what the slots allow. A turn is bounded, so that finished I/O is not kept waiting by new jobs. */
+static void start_jobs(eva_worker *worker) {
+  enum { STARTS_MAX = 64 };
+  int starts = 0;
+  while (worker->free_count > 0 && starts < STARTS_MAX) {
+    eva_frame_type type;
+    eva_cursor payload;
+    int64_t size = eva_frame_next(&worker->in, worker->in_at, &type, &payload);
+    if (size < 0) worker_exit(worker, EXIT_FAILURE);
+    if (size == 0) break;
+    worker->in_at += (size_t)size;
+    if (type == EVA_FRAME_STOP) worker_exit(worker, EXIT_SUCCESS);
+    if (type == EVA_FRAME_HOLD) worker->is_held = 1;
+    if (type == EVA_FRAME_JOB && !worker->is_held) {
+      start_job(worker, &payload);
+      starts++;
+    }
+  }
+  if (worker->in_at == worker->in.len) {
+    eva_buf_clear(&worker->in);
+    worker->in_at = 0;
+  } else if (worker->in_at > READ_SIZE) {
+    memmove(worker->in.data, worker->in.data + worker->in_at, worker->in.len - worker->in_at);
+    worker->in.len -= worker->in_at;
+    worker->in_at = 0;
+  }
+}
+
+static void on_more(uv_idle_t *idle) { (void)idle; }
+
+/* Whether another start is possible right now without reading. */
+static int has_ready_job(eva_worker *worker) {
+  eva_frame_type type;
+  eva_cursor payload;
+  return worker->free_count > 0 && eva_frame_next(&worker->in, worker->in_at, &type, &payload) > 0;
+}
+
+static void on_turn(uv_prepare_t *turn) {
+  eva_worker *worker = turn->data;
+  start_jobs(worker);
+  if (worker->is_held && !worker->is_drained && worker->free_count == worker->board->slots) {
+    worker->is_drained = 1;
+    eva_frame_end(&worker->out, eva_frame_begin(&worker->out, EVA_FRAME_DRAINED));
+  }
+  send_out(worker);
+  if (has_ready_job(worker)) uv_idle_start(&worker->more, on_more);
+  else uv_idle_stop(&worker->more);
+}
+
+/* Stop and hold must be seen even when no slot is free. */
+static void look_for_orders(eva_worker *worker) {
+  size_t at = worker->in_at;
+  eva_frame_type type;
+  eva_cursor payload;
+  for (int64_t size; (size = eva_frame_next(&worker->in, at, &type, &payload)) > 0; at += (size_t)size) {
+    if (type == EVA_FRAME_STOP) worker_exit(worker, EXIT_SUCCESS);
+    if (type == EVA_FRAME_HOLD) worker->is_held = 1;
+  }
+}
+
+static void on_socket(uv_poll_t *poll, int status, int events) {
+  eva_worker *worker = poll->data;
+  if (status < 0) worker_exit(worker, EXIT_FAILURE);
+  if (events & UV_WRITABLE) send_out(worker);
+  if (!(events & UV_READABLE)) return;
+  eva_buf_reserve(&worker->in, READ_SIZE);
+  ssize_t count = recv(worker->socket, worker->in.data + worker->in.len, READ_SIZE, 0);
+  if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) worker_exit(worker, EXIT_FAILURE);
+  if (count > 0) worker->in.len += (size_t)count;
+  if (worker->free_count == 0) look_for_orders(worker);
+}
+
+/* ==== Life ==== */
+
+/* Of the inherited descriptors only the standard ones and the own socket stay; the store must not be reachable. */
+static int close_inherited(int socket) {
+  enum { KEPT = 3 };
+  if (socket != KEPT) {
+    if (dup2(socket, KEPT) < 0) return -1;
+  }
+  if (close_range(KEPT + 1, ~0U, 0) != 0) {
+    for (int fd = KEPT + 1; fd < 65536; fd++) close(fd);
+  }
+  fcntl(KEPT, F_SETFD, FD_CLOEXEC);
+  fcntl(KEPT, F_SETFL, O_NONBLOCK);
+  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null >= 0) {
+    dup2(null, STDIN_FILENO);
+    close(null);
+  }
+  return KEPT;
+}
+
+static void set_signals(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_IGN; /* Ctrl-C reaches the whole group: what happens then is the coordinator's to say */
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGHUP, &action, NULL);
+  sigaction(SIGPIPE, &action, NULL);
+  action.sa_handler = on_parent_death;
+  sigaction(SIGUSR2, &action, NULL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  prctl(PR_SET_PDEATHSIG, SIGUSR2);
+}
+
+void eva_worker_main(int socket, eva_worker_board *board, const eva_worker_program *program) {
+  pid_t parent = getppid();
+  kill_all_now = program->kill_all;
+  set_signals();
+  eva_worker *worker = eva_alloc_zeroed(1, sizeof *worker);
+  worker->board = board;
+  worker->program = program;
+  worker->socket = close_inherited(socket);
+  if (worker->socket < 0 || getppid() != parent || parent == 1) _exit(EXIT_FAILURE);
+  worker->free_slots = eva_alloc_zeroed((size_t)board->slots, sizeof *worker->free_slots);
+  for (int slot = board->slots - 1; slot >= 0; slot--) worker->free_slots[worker->free_count++] = slot;
+  eva_error error;
+  worker->loop = program->open(program->context, worker, &error);
+  if (!worker->loop) {
+    fcntl(worker->socket, F_SETFL, 0);
+    eva_worker_fatal(worker, error.message);
+    (void)!write(worker->socket, worker->out.data, worker->out.len);
+    worker_exit(worker, EXIT_FAILURE);
+  }
+  uv_poll_init(worker->loop, &worker->poll, worker->socket);
+  worker->poll.data = worker;
+  uv_prepare_init(worker->loop, &worker->turn);
+  worker->turn.data = worker;
+  uv_prepare_start(&worker->turn, on_turn);
+  uv_idle_init(worker->loop, &worker->more);
+  watch(worker, 0);
+  uv_run(worker->loop, UV_RUN_DEFAULT);
+  worker_exit(worker, EXIT_FAILURE);
+  abort();
+}

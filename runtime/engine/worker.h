@@ -1,0 +1,42 @@
+/* A worker process: takes jobs from its coordinator, runs as many at a time as it has slots, sends results back. What
+ * running means is the program's: the engine knows nothing of Lua. */
+#ifndef EVA_ENGINE_WORKER_H
+#define EVA_ENGINE_WORKER_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "engine/channel.h"
+
+/* One page shared with the coordinator, so that it knows what ran when a worker died. */
+typedef struct eva_worker_board {
+  _Atomic int64_t on_cpu;    /* the position whose code holds the process; 0: none */
+  int slots;
+  _Atomic int64_t running[]; /* [slots] positions that have started; 0: free */
+} eva_worker_board;
+
+typedef struct eva_worker eva_worker;
+
+typedef struct eva_worker_program {
+  void *context;
+  /* Makes the process ready (a loop of its own, seeds, signals). Returns the loop, or NULL with `error` filled. */
+  uv_loop_t *(*open)(void *context, eva_worker *worker, eva_error *error);
+  /* Starts one job; eva_worker_result ends it, now or later. The frame's texts die when this returns. */
+  void (*start)(void *context, eva_worker *worker, int slot, const eva_job_frame *frame);
+  /* Kills what the worker started; safe in a signal handler. */
+  void (*kill_all)(void);
+} eva_worker_program;
+
+/* Runs until the coordinator says stop or is gone; ends the process with _exit. */
+void eva_worker_main(int socket, eva_worker_board *board, const eva_worker_program *program) __attribute__((noreturn));
+
+/* The buffer for a result frame of the job in `slot`: fill it between eva_frame_begin and eva_frame_end. */
+eva_buf *eva_worker_out(eva_worker *worker);
+/* The job in `slot` is done and its result is in the buffer. */
+void eva_worker_done(eva_worker *worker, int slot);
+/* Tells the coordinator why the worker cannot go on. */
+void eva_worker_fatal(eva_worker *worker, const char *message);
+/* Marks whose code runs (0: nobody's); see eva_worker_board. */
+void eva_worker_on_cpu(eva_worker *worker, int64_t position);
+
+#endif

@@ -1,0 +1,267 @@
+/* evalua.native.sys: the terminal, the clock, files and the process, as far as commands need them. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "lua/call.h"
+#include "lua/embedded.h"
+
+#ifndef EVA_VERSION
+#define EVA_VERSION "unknown"
+#endif
+
+static int push_errno(lua_State *L, const char *path) {
+  eva_error error;
+  int number = errno;
+  eva_code code = number == ENOENT || number == ENOTDIR ? EVA_E_NOT_FOUND : number == EEXIST ? EVA_E_EXISTS : EVA_E_IO;
+  eva_error_set(&error, code, path, "%s", strerror(number));
+  return eva_push_error(L, &error);
+}
+
+/* A path as C wants it: no NUL inside. */
+static const char *check_path(lua_State *L, int index) {
+  size_t len;
+  luaL_checktype(L, index, LUA_TSTRING);
+  const char *path = lua_tolstring(L, index, &len);
+  luaL_argcheck(L, strlen(path) == len, index, "a path cannot contain a NUL");
+  return path;
+}
+
+static int l_isatty(lua_State *L) {
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+static int l_width(lua_State *L) {
+  struct winsize size;
+  if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
+  lua_pushinteger(L, size.ws_col);
+  return 1;
+}
+
+static int l_now_ms(lua_State *L) {
+  lua_pushinteger(L, eva_clock_wall_ms());
+  return 1;
+}
+
+static int l_monotonic_ms(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)eva_clock_monotonic_ns() / 1e6);
+  return 1;
+}
+
+static int l_wall_text(lua_State *L) {
+  char text[EVA_TIME_TEXT_SIZE];
+  lua_pushstring(L, eva_clock_format(luaL_checkinteger(L, 1), text));
+  return 1;
+}
+
+static int l_cwd(lua_State *L) {
+  char path[PATH_MAX];
+  if (!getcwd(path, sizeof path)) return push_errno(L, ".");
+  lua_pushstring(L, path);
+  return 1;
+}
+
+static int l_realpath(lua_State *L) {
+  char path[PATH_MAX];
+  const char *given = check_path(L, 1);
+  if (!realpath(given, path)) return push_errno(L, given);
+  lua_pushstring(L, path);
+  return 1;
+}
+
+static int l_exists(lua_State *L) {
+  struct stat info;
+  if (stat(check_path(L, 1), &info) != 0) return 0;
+  lua_pushstring(L, S_ISDIR(info.st_mode) ? "directory" : "file");
+  return 1;
+}
+
+static int close_directory(lua_State *L) {
+  DIR **directory = lua_touserdata(L, 1);
+  if (*directory) closedir(*directory);
+  *directory = NULL;
+  return 0;
+}
+
+/* list(directory) -> names, sorted by nobody; "." and ".." are left out */
+static int l_list(lua_State *L) {
+  const char *path = check_path(L, 1);
+  DIR **directory = lua_newuserdatauv(L, sizeof *directory, 0);
+  *directory = NULL;
+  if (luaL_newmetatable(L, "evalua.directory")) {
+    lua_pushcfunction(L, close_directory);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  *directory = opendir(path);
+  if (!*directory) return push_errno(L, path);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (struct dirent *entry; (entry = readdir(*directory));) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    lua_pushstring(L, entry->d_name);
+    lua_rawseti(L, -2, ++count);
+  }
+  closedir(*directory);
+  *directory = NULL;
+  return 1;
+}
+
+static int l_mkdir(lua_State *L) {
+  const char *path = check_path(L, 1);
+  struct stat info;
+  if (mkdir(path, 0777) != 0 && !(errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))) {
+    return push_errno(L, path);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* Reads fd to its end into buf; 0, or -1 with errno (EFBIG beyond the limit). */
+static int read_all(int fd, size_t limit, eva_buf *buf) {
+  for (;;) {
+    eva_buf_reserve(buf, 65536);
+    ssize_t count = read(fd, buf->data + buf->len, 65536);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return (int)count;
+    buf->len += (size_t)count;
+    if (buf->len > limit) {
+      errno = EFBIG;
+      return -1;
+    }
+  }
+}
+
+static int l_read_file(lua_State *L) {
+  const char *path = check_path(L, 1);
+  size_t limit = (size_t)luaL_optinteger(L, 2, (lua_Integer)1 << 40);
+  eva_buf *buf = eva_push_buf(L);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return push_errno(L, path);
+  int failed = read_all(fd, limit, buf), number = errno;
+  close(fd);
+  errno = number;
+  if (failed) return push_errno(L, path);
+  lua_pushlstring(L, buf->len ? buf->data : "", buf->len);
+  return 1;
+}
+
+static int write_all(int fd, eva_text text) {
+  for (size_t at = 0; at < text.len;) {
+    ssize_t count = write(fd, text.data + at, text.len - at);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return -1;
+    at += (size_t)count;
+  }
+  return 0;
+}
+
+/* write_file(path, text): the file is replaced as a whole or not at all. */
+static int l_write_file(lua_State *L) {
+  const char *path = check_path(L, 1);
+  eva_text text = eva_check_text(L, 2);
+  struct stat info;
+  int is_special = stat(path, &info) == 0 && !S_ISREG(info.st_mode); /* /dev/stdout, a pipe: written in place */
+  const char *temporary = is_special ? path : lua_pushfstring(L, "%s.%d.tmp", path, (int)getpid());
+  int fd = open(temporary, is_special ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return push_errno(L, path);
+  int failed = write_all(fd, text), number = errno;
+  if (close(fd) != 0 && !failed) failed = -1, number = errno;
+  if (!is_special && !failed && rename(temporary, path) != 0) failed = -1, number = errno;
+  if (failed) {
+    if (!is_special) unlink(temporary);
+    errno = number;
+    return push_errno(L, path);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int l_environ(lua_State *L) {
+  const char *value = getenv(luaL_checkstring(L, 1));
+  if (!value) return 0;
+  lua_pushstring(L, value);
+  return 1;
+}
+
+static int l_hostname(lua_State *L) {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  lua_pushstring(L, name);
+  return 1;
+}
+
+static int l_pid(lua_State *L) {
+  lua_pushinteger(L, getpid());
+  return 1;
+}
+
+static int write_stream(lua_State *L, FILE *stream) {
+  eva_text text = eva_check_text(L, 1);
+  if (fwrite(text.data, 1, text.len, stream) != text.len || fflush(stream) != 0) return push_errno(L, "output");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int l_stdout_write(lua_State *L) { return write_stream(L, stdout); }
+static int l_stderr_write(lua_State *L) { return write_stream(L, stderr); }
+
+static int l_version(lua_State *L) {
+  lua_pushliteral(L, EVA_VERSION);
+  return 1;
+}
+
+static int l_cores(lua_State *L) {
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+  lua_pushinteger(L, count > 0 ? count : 1);
+  return 1;
+}
+
+/* embedded(path) -> the text of a file that is built in, by its path in the source tree */
+static int l_embedded(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  for (const eva_embedded_file *file = eva_embedded_files; file->path; file++) {
+    if (strcmp(file->path, path) != 0) continue;
+    lua_pushlstring(L, file->text, file->len);
+    return 1;
+  }
+  return 0;
+}
+
+static const luaL_Reg MODULE[] = {
+    {"cores", l_cores},
+    {"cwd", l_cwd},
+    {"embedded", l_embedded},
+    {"environ", l_environ},
+    {"exists", l_exists},
+    {"hostname", l_hostname},
+    {"isatty", l_isatty},
+    {"list", l_list},
+    {"mkdir", l_mkdir},
+    {"monotonic_ms", l_monotonic_ms},
+    {"now_ms", l_now_ms},
+    {"pid", l_pid},
+    {"read_file", l_read_file},
+    {"realpath", l_realpath},
+    {"stderr_write", l_stderr_write},
+    {"stdout_write", l_stdout_write},
+    {"version", l_version},
+    {"wall_text", l_wall_text},
+    {"width", l_width},
+    {"write_file", l_write_file},
+    {NULL, NULL},
+};
+
+int luaopen_evalua_native_sys(lua_State *L) {
+  luaL_newlib(L, MODULE);
+  return 1;
+}

@@ -1,0 +1,291 @@
+/* evalua.native.task: sleeping, and running functions at the same time in scopes of their own. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "lua/call.h"
+#include "lua/task.h"
+
+/* ==== sleep ==== */
+
+typedef struct sleep_op {
+  eva_op op;
+  uv_timer_t timer;
+  uint64_t until_ns;
+} sleep_op;
+
+static int sleep_push(eva_op *op, lua_State *L) {
+  (void)op;
+  (void)L;
+  return 0;
+}
+
+static void sleep_cancel(eva_op *op) { uv_timer_stop(&((sleep_op *)op)->timer); }
+
+static void sleep_closed(uv_handle_t *handle) { free(handle->data); }
+
+static void sleep_release(eva_op *op) { uv_close((uv_handle_t *)&((sleep_op *)op)->timer, sleep_closed); }
+
+static void sleep_done(uv_timer_t *timer) {
+  sleep_op *sleep = timer->data;
+  uint64_t now = eva_clock_monotonic_ns();
+  if (now < sleep->until_ns) { /* the loop counts whole milliseconds; never wake early */
+    uv_timer_start(timer, sleep_done, (sleep->until_ns - now + 999999) / 1000000, 0);
+    return;
+  }
+  eva_op_complete(&sleep->op);
+}
+
+/* sleep(ms): waits at least that long. */
+static int l_sleep(lua_State *L) {
+  lua_Number ms = luaL_checknumber(L, 1);
+  luaL_argcheck(L, ms >= 0 && ms < 1e12, 1, "a duration from 0 to 1e12 ms");
+  sleep_op *sleep = eva_alloc_zeroed(1, sizeof *sleep);
+  sleep->op = (eva_op){.what = "sleep", .push = sleep_push, .cancel = sleep_cancel, .release = sleep_release};
+  uv_loop_t *loop = eva_vm_of(L)->loop;
+  uv_timer_init(loop, &sleep->timer);
+  sleep->timer.data = sleep;
+  uint64_t now = eva_clock_monotonic_ns();
+  sleep->until_ns = now + (uint64_t)(ms * 1e6);
+  /* uv_now is a whole millisecond at or before now: count from it, so that timers of one moment fire together. */
+  uint64_t loop_ms = uv_now(loop), until_ms = (sleep->until_ns + 999999) / 1000000;
+  uv_timer_start(&sleep->timer, sleep_done, until_ms > loop_ms ? until_ms - loop_ms : 0, 0);
+  return eva_await(L, &sleep->op);
+}
+
+/* ==== groups ==== */
+
+typedef struct group_op {
+  eva_op op;
+  int count, next, active, limit;
+  int is_starting;     /* children that end now end inside group_start */
+  int timeout_field;   /* elements are tables with an integer timeout_ms */
+  int list_ref, function_ref; /* registry: what is still to start */
+  eva_vm *vm;
+  eva_scope **scopes;  /* [count]; NULL before its start */
+} group_op;
+
+static void group_start(group_op *group, lua_State *L);
+
+static int group_push(eva_op *op, lua_State *L);
+
+/* The scopes are children of the waiting scope and go with it; outside of any scope they are given up here. */
+static void group_cancel(eva_op *op) {
+  group_op *group = (group_op *)op;
+  for (int index = 0; index < group->next; index++) {
+    eva_scope *scope = group->scopes[index];
+    if (!scope) continue;
+    scope->ended = NULL;
+    eva_scope_give_up(scope, EVA_GIVEN_UP);
+  }
+}
+
+static void group_release(eva_op *op) {
+  group_op *group = (group_op *)op;
+  for (int index = 0; index < group->count; index++) {
+    if (group->scopes[index]) eva_scope_recycle(group->scopes[index]);
+  }
+  luaL_unref(group->vm->L, LUA_REGISTRYINDEX, group->list_ref);
+  luaL_unref(group->vm->L, LUA_REGISTRYINDEX, group->function_ref);
+  free(group->scopes);
+  free(group);
+}
+
+static int start_more(lua_State *L) {
+  group_start(lua_touserdata(L, 1), L);
+  return 0;
+}
+
+static void group_child_ended(eva_scope *scope) {
+  group_op *group = scope->owner;
+  group->active--;
+  if (group->is_starting) return;
+  if (group->next < group->count) {
+    eva_error error;
+    eva_scope *outer = group->vm->scope;
+    group->vm->scope = group->op.scope->co ? group->op.scope : NULL;
+    eva_call_protected(group->vm, start_more, group, &error); /* out of memory: those that did not start are missing */
+    group->vm->scope = outer;
+  }
+  if (group->active == 0) eva_op_complete(&group->op);
+}
+
+/* Starts functions until the limit is met. Stack of L: whatever; may raise before a child has started. */
+static void group_start(group_op *group, lua_State *L) {
+  group->is_starting = 1;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, group->list_ref);
+  int list = lua_gettop(L);
+  while (group->next < group->count && group->active < group->limit) {
+    int index = group->next;
+    eva_scope *scope = eva_scope_new(L, group->vm->scope);
+    group->scopes[index] = scope;
+    group->next++;
+    scope->index = index;
+    scope->owner = group;
+    scope->ended = group_child_ended;
+    int64_t timeout_ms = 0;
+    int arguments = 0;
+    if (group->function_ref != LUA_NOREF) {
+      lua_rawgeti(L, LUA_REGISTRYINDEX, group->function_ref);
+      arguments = 1;
+    }
+    lua_rawgeti(L, list, index + 1);
+    if (group->timeout_field) {
+      lua_pushliteral(L, "timeout_ms");
+      lua_rawget(L, -2);
+      timeout_ms = (int64_t)lua_tonumber(L, -1);
+      lua_pop(L, 1);
+    }
+    lua_xmove(L, scope->co, arguments + 1);
+    group->active++;
+    eva_scope_start(scope, arguments, timeout_ms);
+  }
+  group->is_starting = 0;
+  lua_settop(L, list - 1);
+}
+
+/* Pushes {ok = true, value = v} or {ok = false, error = e, trace = t, timed_out = true}. */
+static void push_ended(lua_State *L, eva_scope *scope) {
+  lua_createtable(L, 0, 3);
+  lua_pushboolean(L, scope->outcome == EVA_FINISHED);
+  lua_setfield(L, -2, "ok");
+  if (scope->outcome == EVA_FINISHED) {
+    if (scope->result_count == 0) return;
+    lua_pushvalue(scope->co, -scope->result_count);
+    lua_xmove(scope->co, L, 1);
+    lua_setfield(L, -2, "value");
+    return;
+  }
+  if (scope->outcome == EVA_FAILED) {
+    eva_push_trace(L, scope->co, 0);
+    lua_setfield(L, -2, "trace");
+    lua_pushvalue(scope->co, -1);
+    lua_xmove(scope->co, L, 1);
+  } else {
+    lua_pushboolean(L, scope->outcome == EVA_TIMED_OUT);
+    lua_setfield(L, -2, "timed_out");
+    lua_pushliteral(L, "given up");
+  }
+  lua_setfield(L, -2, "error");
+}
+
+static int group_push(eva_op *op, lua_State *L) {
+  group_op *group = (group_op *)op;
+  lua_createtable(L, group->count, 0);
+  for (int index = 0; index < group->count; index++) {
+    if (group->scopes[index]) {
+      push_ended(L, group->scopes[index]);
+      lua_rawseti(L, -2, index + 1);
+    }
+  }
+  return 1;
+}
+
+static group_op *group_new(lua_State *L, int list, int function, int count) {
+  lua_pushvalue(L, list);
+  int list_ref = luaL_ref(L, LUA_REGISTRYINDEX), function_ref = LUA_NOREF;
+  if (function) {
+    lua_pushvalue(L, function);
+    function_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  group_op *group = eva_alloc_zeroed(1, sizeof *group);
+  group->op = (eva_op){.what = "eval.all", .push = group_push, .cancel = group_cancel, .release = group_release};
+  group->vm = eva_vm_of(L);
+  group->count = count;
+  group->limit = count;
+  group->list_ref = list_ref;
+  group->function_ref = function_ref;
+  group->scopes = eva_alloc_zeroed((size_t)count + 1, sizeof *group->scopes);
+  return group;
+}
+
+static int group_run(lua_State *L, group_op *group) {
+  group_start(group, L);
+  if (group->active == 0 && group->next == group->count) group->op.done = 1;
+  return eva_await(L, &group->op);
+}
+
+/* all(list of functions, max) -> list of {ok, value | error, trace}, in order, when all have ended. */
+static int l_all(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_Integer limit = luaL_optinteger(L, 2, LUA_MAXINTEGER);
+  int count = (int)lua_rawlen(L, 1);
+  group_op *group = group_new(L, 1, 0, count);
+  if (limit >= 1 && limit < count) group->limit = (int)limit;
+  return group_run(L, group);
+}
+
+/* map(function, list of tables): all of function(list[i]) at the same time; each is given up after its timeout_ms. */
+static int l_map(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  group_op *group = group_new(L, 2, 1, (int)lua_rawlen(L, 2));
+  group->timeout_field = 1;
+  return group_run(L, group);
+}
+
+/* ==== one function with a deadline ==== */
+
+typedef struct attempt_op {
+  eva_op op;
+  eva_scope *scope;
+} attempt_op;
+
+static int attempt_push(eva_op *op, lua_State *L) {
+  eva_scope *scope = ((attempt_op *)op)->scope;
+  if (scope->outcome == EVA_FINISHED) {
+    int count = scope->result_count;
+    lua_pushliteral(L, "ok");
+    luaL_checkstack(L, count, "too many results");
+    lua_xmove(scope->co, L, count);
+    scope->result_count = 0;
+    return 1 + count;
+  }
+  if (scope->outcome == EVA_FAILED) {
+    lua_pushliteral(L, "error");
+    lua_pushvalue(scope->co, -1);
+    lua_xmove(scope->co, L, 1);
+    eva_push_trace(L, scope->co, 0);
+    return 3;
+  }
+  lua_pushliteral(L, "timeout");
+  return 1;
+}
+
+static void attempt_cancel(eva_op *op) {
+  eva_scope *scope = ((attempt_op *)op)->scope;
+  scope->ended = NULL;
+  eva_scope_give_up(scope, EVA_GIVEN_UP);
+}
+
+static void attempt_release(eva_op *op) {
+  eva_scope_recycle(((attempt_op *)op)->scope);
+  free(op);
+}
+
+static void attempt_ended(eva_scope *scope) { eva_op_complete(scope->owner); }
+
+/* attempt(timeout_ms, function, ...) -> "ok", results... | "error", error, trace | "timeout" */
+static int l_attempt(lua_State *L) {
+  int64_t timeout_ms = (int64_t)luaL_checknumber(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  eva_vm *vm = eva_vm_of(L);
+  eva_scope *scope = eva_scope_new(L, vm->scope);
+  int count = lua_gettop(L) - 1;
+  attempt_op *attempt = eva_alloc_zeroed(1, sizeof *attempt);
+  attempt->op =
+      (eva_op){.what = "the target", .push = attempt_push, .cancel = attempt_cancel, .release = attempt_release};
+  attempt->scope = scope;
+  scope->owner = &attempt->op;
+  scope->ended = attempt_ended;
+  lua_xmove(L, scope->co, count);
+  eva_scope_start(scope, count - 1, timeout_ms);
+  return eva_await(L, &attempt->op);
+}
+
+static const luaL_Reg MODULE[] = {{"sleep", l_sleep}, {"all", l_all}, {"map", l_map}, {"attempt", l_attempt}, {NULL, NULL}};
+
+int luaopen_evalua_native_task(lua_State *L) {
+  luaL_newlib(L, MODULE);
+  return 1;
+}

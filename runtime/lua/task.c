@@ -1,0 +1,317 @@
+/* Scopes and waiting; see task.h. The coroutine functions that pass waiting upward are in coroutines.c. */
+#include "lua/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "lua/call.h"
+
+/* Yielded by native waits; its address is what counts. */
+const char eva_wait_sentinel = 0;
+
+/* ==== Operations ==== */
+
+static void op_unlink(eva_op *op) {
+  if (op->previous) op->previous->next = op->next;
+  else op->scope->ops = op->next;
+  if (op->next) op->next->previous = op->previous;
+  op->previous = op->next = NULL;
+}
+
+static void op_link(eva_op *op, eva_scope *scope) {
+  op->scope = scope;
+  op->previous = NULL;
+  op->next = scope->ops;
+  if (scope->ops) scope->ops->previous = op;
+  scope->ops = op;
+}
+
+static void op_drop(eva_op *op) {
+  op_unlink(op);
+  if (!op->done) op->cancel(op);
+  op->release(op);
+}
+
+/* The results of a complete operation. If `push` raises, the op stays with its scope and goes when that ends. */
+static int op_take(lua_State *L, eva_op *op) {
+  int count = op->push(op, L);
+  op_unlink(op);
+  op->release(op);
+  return count;
+}
+
+static int await_continue(lua_State *L, int status, lua_KContext context) {
+  eva_op *op = (eva_op *)context;
+  (void)status;
+  if (op->done) return op_take(L, op);
+  /* Resumed by somebody else: it goes on waiting. */
+  lua_settop(L, 0);
+  lua_pushlightuserdata(L, (void *)&eva_wait_sentinel);
+  return lua_yieldk(L, 1, context, await_continue);
+}
+
+static eva_scope *root_of(eva_vm *vm) {
+  if (!vm->root) {
+    vm->root = eva_alloc_zeroed(1, sizeof *vm->root);
+    vm->root->vm = vm;
+  }
+  return vm->root;
+}
+
+int eva_await(lua_State *L, eva_op *op) {
+  eva_vm *vm = eva_vm_of(L);
+  eva_scope *scope = vm->scope;
+  op_link(op, scope ? scope : root_of(vm));
+  if (op->done) return op_take(L, op);
+  if (vm->closing) {
+    const char *what = op->what;
+    op_drop(op);
+    return luaL_error(L, "cannot wait (%s) while the item is being given up", what);
+  }
+  if (!scope) {
+    while (!op->done) uv_run(vm->loop, UV_RUN_ONCE);
+    return op_take(L, op);
+  }
+  if (!lua_isyieldable(L)) {
+    const char *what = op->what;
+    op_drop(op);
+    return luaL_error(L,
+                      "cannot wait (%s) here: Lua cannot pause inside a sort comparator, a gsub callback, __tostring or "
+                      "a required file; wait before or after it",
+                      what);
+  }
+  lua_settop(L, 0);
+  lua_pushlightuserdata(L, (void *)&eva_wait_sentinel);
+  return lua_yieldk(L, 1, (lua_KContext)op, await_continue);
+}
+
+static void scope_resume(eva_scope *scope, int argument_count); /* below: ends scopes too */
+
+void eva_op_complete(eva_op *op) {
+  eva_scope *scope = op->scope;
+  op->done = 1;
+  if (scope && scope->co && scope->is_waiting) scope_resume(scope, 0);
+}
+
+/* ==== Scopes ==== */
+
+/* Time in which other scopes held the process is not charged, and I/O that has finished is delivered first. */
+static void on_deadline(uv_timer_t *timer) {
+  eva_scope *scope = timer->data;
+  uint64_t elapsed = eva_clock_monotonic_ns() - scope->started_ns;
+  uint64_t busy = scope->vm->busy_ns - scope->others_ns;
+  uint64_t held_by_others = busy > scope->busy_ns ? busy - scope->busy_ns : 0;
+  uint64_t charged_ms = (elapsed > held_by_others ? elapsed - held_by_others : 0) / 1000000;
+  if (charged_ms < (uint64_t)scope->timeout_ms) {
+    uv_timer_start(timer, on_deadline, (uint64_t)scope->timeout_ms - charged_ms, 0);
+  } else if (!scope->is_last_look) {
+    scope->is_last_look = 1;
+    uv_timer_start(timer, on_deadline, 1, 0);
+  } else {
+    eva_scope_give_up(scope, EVA_TIMED_OUT);
+  }
+}
+
+eva_scope *eva_scope_new(lua_State *L, eva_scope *parent) {
+  eva_vm *vm = eva_vm_of(L);
+  eva_scope *scope = vm->pool;
+  if (scope) {
+    vm->pool = scope->next;
+  } else {
+    lua_State *co = lua_newthread(L);
+    int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    scope = eva_alloc_zeroed(1, sizeof *scope);
+    scope->vm = vm;
+    scope->co = co;
+    scope->co_ref = ref;
+    uv_timer_init(vm->loop, &scope->timer);
+    scope->timer.data = scope;
+  }
+  scope->outcome = EVA_RUNNING;
+  scope->result_count = scope->is_waiting = scope->index = scope->random_is_seeded = 0;
+  scope->timeout_ms = 0;
+  scope->is_last_look = 0;
+  scope->busy_ns = 0;
+  scope->others_ns = vm->busy_ns;
+  scope->ended = NULL;
+  scope->owner = NULL;
+  scope->ops = NULL;
+  scope->children = NULL;
+  scope->previous = scope->next = NULL;
+  scope->parent = parent;
+  scope->item = parent ? parent->item : NULL;
+  if (parent) {
+    scope->next = parent->children;
+    if (parent->children) parent->children->previous = scope;
+    parent->children = scope;
+  }
+  return scope;
+}
+
+/* Everything below it is gone after this: operations first, so that nothing completes into a scope that ends. */
+static void scope_drop_work(eva_scope *scope) {
+  while (scope->ops) op_drop(scope->ops);
+  while (scope->children) {
+    eva_scope *child = scope->children;
+    if (child->outcome == EVA_RUNNING) {
+      child->ended = NULL;
+      eva_scope_give_up(child, EVA_GIVEN_UP);
+    }
+    eva_scope_recycle(child);
+  }
+}
+
+static void scope_end(eva_scope *scope, eva_outcome outcome) {
+  uv_timer_stop(&scope->timer);
+  scope->outcome = outcome;
+  scope->is_waiting = 0;
+  if (scope->ended) scope->ended(scope);
+}
+
+/* lua_resetthread runs user's __close: the scope counts as running and cannot wait. */
+static int scope_reset(eva_scope *scope) {
+  eva_vm *vm = scope->vm;
+  eva_scope *outer = vm->scope;
+  lua_State *outer_running = vm->running;
+  int outer_closing = vm->closing;
+  vm->scope = scope;
+  vm->running = scope->co;
+  vm->closing = 1;
+  int status = lua_resetthread(scope->co);
+  vm->closing = outer_closing;
+  vm->running = outer_running;
+  vm->scope = outer;
+  return status;
+}
+
+void eva_scope_give_up(eva_scope *scope, eva_outcome outcome) {
+  if (scope->outcome != EVA_RUNNING) return;
+  scope->outcome = outcome;
+  scope_drop_work(scope);
+  scope_reset(scope);
+  lua_settop(scope->co, 0);
+  scope_end(scope, outcome);
+}
+
+/* A resume inside another scope's is part of that one's time; one by the loop counts for all its ancestors. */
+static void charge(eva_scope *scope, const eva_scope *outer, uint64_t spent_ns) {
+  scope->busy_ns += spent_ns;
+  if (outer) return;
+  scope->vm->busy_ns += spent_ns;
+  for (eva_scope *above = scope->parent; above; above = above->parent) above->busy_ns += spent_ns;
+}
+
+static void scope_resume(eva_scope *scope, int argument_count) {
+  eva_vm *vm = scope->vm;
+  eva_scope *outer = vm->scope;
+  vm->scope = scope;
+  scope->is_waiting = 0;
+  uint64_t begin = eva_clock_monotonic_ns();
+  if (!outer && vm->on_cpu) vm->on_cpu(scope, 1);
+  int status = eva_resume(vm, scope->co, argument_count, &scope->result_count);
+  if (!outer && vm->on_cpu) vm->on_cpu(scope, 0);
+  vm->scope = outer;
+  charge(scope, outer, eva_clock_monotonic_ns() - begin);
+  if (scope->outcome != EVA_RUNNING) return; /* given up from inside */
+  if (status == LUA_YIELD) {
+    if (lua_touserdata(scope->co, -1) == &eva_wait_sentinel) {
+      lua_pop(scope->co, scope->result_count);
+      scope->is_waiting = 1;
+      return;
+    }
+    /* A yield that no coroutine of the script receives. */
+    scope_drop_work(scope);
+    scope_reset(scope);
+    lua_settop(scope->co, 0);
+    lua_pushliteral(scope->co, "coroutine.yield outside of a coroutine: nothing resumes an item; to wait use eval.sleep");
+    scope->result_count = 1;
+    scope_end(scope, EVA_FAILED);
+    return;
+  }
+  if (status == LUA_OK) {
+    scope_drop_work(scope);
+    scope_end(scope, EVA_FINISHED);
+    return;
+  }
+  scope->result_count = 1;
+  scope_drop_work(scope);
+  scope_end(scope, EVA_FAILED);
+}
+
+void eva_scope_start(eva_scope *scope, int argument_count, int64_t timeout_ms) {
+  if (timeout_ms > 0) {
+    scope->timeout_ms = timeout_ms;
+    scope->started_ns = eva_clock_monotonic_ns();
+    uv_update_time(scope->vm->loop);
+    uv_timer_start(&scope->timer, on_deadline, (uint64_t)timeout_ms, 0);
+  }
+  scope_resume(scope, argument_count);
+}
+
+void eva_scope_recycle(eva_scope *scope) {
+  eva_vm *vm = scope->vm;
+  if (scope->outcome == EVA_FAILED) scope_reset(scope);
+  lua_settop(scope->co, 0);
+  if (scope->parent) {
+    if (scope->previous) scope->previous->next = scope->next;
+    else scope->parent->children = scope->next;
+    if (scope->next) scope->next->previous = scope->previous;
+  }
+  scope->parent = NULL;
+  scope->next = vm->pool;
+  vm->pool = scope;
+}
+
+/* ==== Random states ==== */
+
+static void seed_scope(eva_scope *scope) {
+  unsigned char text[sizeof scope->seed + sizeof(int)];
+  if (scope->random_is_seeded) return;
+  if (!scope->parent && scope->co && scope->vm->seed) scope->vm->seed(scope);
+  if (scope->parent && scope->co) {
+    seed_scope(scope->parent);
+    memcpy(text, scope->parent->seed, sizeof scope->seed);
+    memcpy(text + sizeof scope->seed, &scope->index, sizeof(int));
+    eva_sha256_of(text, sizeof text, scope->seed);
+  }
+  eva_lua_random_seed(&scope->random, scope->seed);
+  scope->random_is_seeded = 1;
+}
+
+eva_lua_random *eva_scope_random(eva_vm *vm) {
+  eva_scope *scope = vm->scope;
+  if (!scope) {
+    scope = root_of(vm);
+    if (!scope->random_is_seeded) {
+      char id[EVA_UUID_TEXT_SIZE];
+      eva_uuid7(id);
+      eva_sha256_of(id, sizeof id, scope->seed);
+    }
+  }
+  seed_scope(scope);
+  return &scope->random;
+}
+
+const char *eva_scope_waits_for(const eva_scope *scope) {
+  for (const eva_scope *child = scope->children; child; child = child->next) {
+    if (child->outcome == EVA_RUNNING) return eva_scope_waits_for(child);
+  }
+  return scope->ops && scope->ops->what ? scope->ops->what : "";
+}
+
+void eva_task_close(eva_vm *vm) {
+  while (vm->pool) {
+    eva_scope *scope = vm->pool;
+    vm->pool = scope->next;
+    uv_close((uv_handle_t *)&scope->timer, NULL);
+    uv_run(vm->loop, UV_RUN_NOWAIT); /* the loop lets go of the timer before its memory goes */
+    free(scope);
+  }
+  if (vm->root) {
+    while (vm->root->ops) op_drop(vm->root->ops);
+    free(vm->root);
+    vm->root = NULL;
+  }
+}

@@ -1,0 +1,113 @@
+/* Starts the VM and hands the arguments to scripts/<command>.lua; its result is the exit code. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lua/call.h"
+#include "lua/embedded.h"
+
+enum { PATH_SIZE = 4096, COMMAND_NAME_MAX = 64 };
+
+static const eva_embedded_file *embedded_command(const char *name) {
+  char path[COMMAND_NAME_MAX + 16];
+  snprintf(path, sizeof path, "scripts/%s.lua", name);
+  for (const eva_embedded_file *file = eva_embedded_files; file->path; file++) {
+    if (strcmp(file->path, path) == 0) return file;
+  }
+  return NULL;
+}
+
+static int is_command_name(const char *name) {
+  size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+  return len > 0 && len <= COMMAND_NAME_MAX && name[len] == 0 && name[0] != '-';
+}
+
+/* .evalua/commands/NAME.lua of the current directory or the nearest one above it, into path. */
+static int own_command(const char *name, char *path, size_t size) {
+  char directory[PATH_SIZE / 2];
+  if (!getcwd(directory, sizeof directory)) return 0;
+  for (;;) {
+    snprintf(path, size, "%s/.evalua/commands/%s.lua", directory, name);
+    if (access(path, R_OK) == 0) return 1;
+    char *slash = strrchr(directory, '/');
+    if (!slash) return 0;
+    *slash = 0;
+  }
+}
+
+typedef struct command_line {
+  int argument_count;
+  char **arguments;
+  const eva_embedded_file *file;
+  const char *path; /* of a command of the project's own; NULL otherwise */
+  const char *unknown;
+  int exit_code;
+} command_line;
+
+/* Runs the command's chunk. Stack: light userdata. */
+static int run_command(lua_State *L) {
+  command_line *line = lua_touserdata(L, 1);
+  int loaded;
+  if (line->path) {
+    loaded = luaL_loadfilex(L, line->path, "t");
+  } else {
+    lua_pushfstring(L, "=%s", line->file->path);
+    loaded = luaL_loadbufferx(L, line->file->text, line->file->len, lua_tostring(L, -1), "t");
+  }
+  if (loaded != LUA_OK) return lua_error(L);
+  int base = lua_gettop(L) - 1;
+  if (line->unknown) {
+    lua_pushliteral(L, "--unknown");
+    lua_pushstring(L, line->unknown);
+  }
+  luaL_checkstack(L, line->argument_count + 2, "too many arguments");
+  for (int index = 0; index < line->argument_count; index++) lua_pushstring(L, line->arguments[index]);
+  lua_call(L, lua_gettop(L) - base - 1, 1);
+  line->exit_code = lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : EVA_EXIT_OK;
+  return 0;
+}
+
+static void choose_command(int argc, char **argv, command_line *line, char *path, size_t size) {
+  const char *name = argc > 1 ? argv[1] : "help";
+  int skipped = 2;
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+  if (strcmp(name, "--version") == 0) name = "version";
+  line->argument_count = argc > skipped ? argc - skipped : 0;
+  line->arguments = argv + skipped;
+  if (is_command_name(name)) {
+    line->file = embedded_command(name);
+    if (!line->file && own_command(name, path, size)) line->path = path;
+  }
+  if (!line->file && !line->path) {
+    line->unknown = name;
+    line->file = embedded_command("help");
+    line->argument_count = 0;
+  }
+}
+
+int main(int argc, char **argv) {
+  eva_error error;
+  signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
+  eva_vm *vm = eva_vm_open(&error);
+  if (!vm) {
+    fprintf(stderr, "evalua: %s\n", error.message);
+    return EVA_EXIT_INCOMPLETE;
+  }
+  vm->program = argv[0];
+  char path[PATH_SIZE];
+  command_line line = {0};
+  choose_command(argc, argv, &line, path, sizeof path);
+  int exit_code;
+  if (eva_call_protected(vm, run_command, &line, &error) == EVA_OK) {
+    exit_code = line.exit_code;
+  } else {
+    exit_code = vm->error_exit;
+    fflush(stdout);
+    fprintf(stderr, "evalua: %s\n", error.message);
+  }
+  eva_vm_close(vm);
+  if (fflush(stdout) != 0 && exit_code == EVA_EXIT_OK) exit_code = EVA_EXIT_INCOMPLETE;
+  return exit_code;
+}

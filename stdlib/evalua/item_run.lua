@@ -1,0 +1,302 @@
+-- One item in its worker: decodes it, runs the target, then the scorers at the same time, and emits the result.
+
+local engine = require "evalua.native.engine"
+local expect = require "evalua.expect"
+local failure = require "evalua.failure"
+local item_module = require "evalua.item"
+local json = require "evalua.json"
+local scorer_module = require "evalua.scorer"
+local secrets = require "evalua.secrets"
+local strict = require "evalua.strict"
+local sys = require "evalua.native.sys"
+local task = require "evalua.native.task"
+
+local item_run = {}
+
+item_run.OUTPUT_BYTES_MAX = 64 * 1024 * 1024 -- of one output as JSON: output_bytes
+local MESSAGE_BYTES_MAX = 64 * 1024          -- of an error message
+
+local decode, encode, null = json.decode, json.encode, json.null
+local REPAIR = { repair = true, name = "output" }
+local INFO_FIELDS = { "context", "usage", "trajectory", "messages", "metadata", "steps" }
+local NO_LIST = {}
+
+local item_fields = { table.unpack(item_module.fields) }
+item_fields[#item_fields + 1] = "trial"
+local item_methods = strict.metatable(item_fields, "item")
+
+local function decoded(text)
+  if not text then return nil end
+  local value, message = decode(text)
+  if value == nil then error("a stored field of the item cannot be read: " .. tostring(message), 0) end
+  if value == null then return nil end
+  return value
+end
+
+-- The strict record of the item, as targets see it.
+local function item_record(id, trial, input, ground_truth, context, expected_trajectory, steps, output, metadata, tags,
+    scorers, expect_text, tool_mocks, source)
+  return setmetatable({
+    id = id, trial = trial, input = decoded(input), ground_truth = decoded(ground_truth), context = decoded(context),
+    expected_trajectory = decoded(expected_trajectory), steps = decoded(steps), output = decoded(output),
+    metadata = decoded(metadata), tags = decoded(tags), scorers = decoded(scorers), expect = decoded(expect_text),
+    tool_mocks = decoded(tool_mocks), source = decoded(source),
+  }, item_methods)
+end
+
+local function redacted(text)
+  if text and #secrets.list() > 0 then return secrets.redact(text) end
+  return text
+end
+
+-- The text of what was raised, its code, and what else it says.
+local function describe(problem, trace)
+  local found = { code = "target_error", stack = trace ~= "" and trace or nil }
+  if failure.is(problem) then
+    found.message, found.code = problem.message, problem.code or found.code
+    found.status, found.permanent = problem.status, problem.permanent
+    if problem.place then found.message = problem.place .. ": " .. tostring(found.message) end
+  elseif type(problem) == "table" then
+    local methods = getmetatable(problem)
+    local printable = type(methods) == "table" and methods.__tostring
+    local ok, text = pcall(printable and tostring or encode, problem)
+    found.message = ok and text or "the target raised a table"
+  else
+    found.message = tostring(problem)
+  end
+  found.message = json.repair(tostring(found.message):sub(1, MESSAGE_BYTES_MAX))
+  if found.message == "not enough memory" then found.status, found.code = "limited", "memory_per_worker" end
+  return found
+end
+
+local function error_text(found)
+  return redacted(encode({ message = found.message, code = found.code, stack = found.stack }, REPAIR))
+end
+
+-- What the target returned beside its output.
+local function check_info(info)
+  if type(info) ~= "table" then
+    return ("the target's second result must be a table of %s, not a %s"):format(table.concat(INFO_FIELDS, ", "),
+      type(info))
+  end
+  for name in next, info do
+    if not strict.contains(INFO_FIELDS, name) then
+      return ('unknown field "%s" in the target\'s second result%s'):format(tostring(name),
+        strict.hint(tostring(name), INFO_FIELDS, "its fields"))
+    end
+  end
+  return nil
+end
+
+local function extra_texts(info)
+  local texts = {}
+  for _, name in ipairs(INFO_FIELDS) do
+    if name ~= "messages" and info[name] ~= nil and info[name] ~= null then
+      texts[name] = redacted((encode(info[name], REPAIR)))
+    end
+  end
+  return texts
+end
+
+-- Outcomes leave the worker with their tables as JSON.
+local function pack_outcome(made)
+  if made.error ~= nil then made.error = redacted((encode(made.error, REPAIR))) end
+  if made.metadata ~= nil then made.metadata = redacted((encode(made.metadata, REPAIR))) end
+  if made.reason then made.reason = redacted((json.repair(made.reason))) end
+  if made.label then made.label = redacted((json.repair(made.label))) end
+  return made
+end
+
+-- Scorers as they run: built-in ones never wait and are called in place; the others get a scope and a deadline each.
+local function entries_of(scorers, default_timeout_ms)
+  local entries = { all = scorers, waiting = {} }
+  for position, scorer in ipairs(scorers) do
+    if not scorer.builtin then
+      local entry = { position = position, evaluate = scorer.evaluate, timeout_ms = scorer.timeout_ms
+        or default_timeout_ms or 0 }
+      entries.waiting[#entries.waiting + 1] = entry
+    end
+  end
+  return entries
+end
+
+local function ended_outcome(entry, ended)
+  if ended.ok then return ended.value end
+  local message = ended.timed_out and ("the scorer took longer than %g ms"):format(entry.timeout_ms)
+    or tostring(ended.error)
+  return { status = "error", passed = false,
+    error = { message = message, code = ended.timed_out and "timeout" or "scorer_error", stack = ended.trace } }
+end
+
+-- The outcomes of all scorers, in the order of the list.
+local function score(entries, run)
+  local outcomes, waiting = {}, entries.waiting
+  for position, scorer in ipairs(entries.all) do
+    if scorer.builtin then outcomes[position] = scorer.evaluate(run) end
+  end
+  if #waiting == 1 and waiting[1].timeout_ms == 0 then
+    outcomes[waiting[1].position] = waiting[1].evaluate(run)
+  elseif #waiting > 0 then
+    local ended = task.map(function(entry) return entry.evaluate(run) end, waiting)
+    for index, entry in ipairs(waiting) do outcomes[entry.position] = ended_outcome(entry, ended[index]) end
+  end
+  for position = 1, #entries.all do pack_outcome(outcomes[position]) end
+  return outcomes
+end
+
+-- Whether the item passed: nil where nothing says what passing means.
+local function passed_of(outcomes)
+  local passed
+  for _, made in ipairs(outcomes) do
+    if made.passed == false then return false end
+    if made.passed then passed = true end
+  end
+  return passed
+end
+
+local Runner = {}
+Runner.__index = Runner
+
+---What runs the items of a resolved experiment in a worker.
+---@param experiment table
+---@return function run_item called with the fields of a job
+---@return function open_worker called once in each worker
+function item_run.make(experiment)
+  local runner = setmetatable({
+    target = rawget(experiment.target, "run"),
+    timeout_ms = experiment.item_timeout_ms or 0,
+    item_timeout_ms = experiment.item_timeout_ms,
+    stated = experiment.scorers and entries_of(experiment.scorers, experiment.item_timeout_ms),
+    of_dataset = entries_of(experiment.dataset_scorers or NO_LIST, experiment.item_timeout_ms),
+    by_list = {},
+    experiment = experiment,
+  }, Runner)
+  return function(...) return runner:run(...) end, function() runner:open() end
+end
+
+---Makes a freshly forked worker ready: nothing in it reaches the store, and print says whose line it is.
+function Runner:open()
+  collectgarbage("restart")
+  _G.print = function(...)
+    local parts = table.pack(...)
+    for position = 1, parts.n do parts[position] = tostring(parts[position]) end
+    local id = engine.current_item()
+    sys.stderr_write((id and ("[%s] "):format(id) or "") .. table.concat(parts, "\t", 1, parts.n) .. "\n")
+  end
+  local context = require "evalua.store_context"
+  local function refuse() error("the store cannot be reached from inside an item yet; read what you need before", 0) end
+  context.open, context.current = refuse, refuse
+  if self.experiment.worker_opened then self.experiment.worker_opened() end
+end
+
+-- The scorers of an item that names its own.
+function Runner:own_entries(text)
+  local found = self.by_list[text]
+  if not found then
+    local scorers = {}
+    for position, id in ipairs(decode(text)) do
+      local scorer = self.experiment.find_scorer(id)
+      if not scorer then error(('the item names the scorer "%s", which there is not'):format(tostring(id)), 0) end
+      scorers[position] = scorer
+    end
+    found = entries_of(scorers, self.item_timeout_ms)
+    self.by_list[text] = found
+  end
+  return found
+end
+
+function Runner:entries_for(scorers_text)
+  if self.stated then return self.stated end
+  if scorers_text then return self:own_entries(scorers_text) end
+  return self.of_dataset
+end
+
+-- Runs the target; returns status, output text, output value, info, error, latency.
+function Runner:attempt(record)
+  local begin = sys.monotonic_ms()
+  local status, output, info = task.attempt(self.timeout_ms, self.target, record.input, record)
+  local latency_ms = sys.monotonic_ms() - begin
+  if status == "timeout" then
+    return "timeout", nil, nil, nil, latency_ms, { code = "timeout",
+      message = ("the target took longer than item_timeout, %g ms"):format(self.timeout_ms) }
+  elseif status == "error" then
+    local found = describe(output, info)
+    return found.status or "error", nil, nil, nil, latency_ms, found
+  end
+  if output == null then output = nil end
+  local ok, text, repaired = pcall(encode, output == nil and null or output, REPAIR)
+  local problem, code
+  if not ok then
+    problem, code = "the target's output cannot be stored: " .. tostring(text), "bad_output"
+  elseif #text > item_run.OUTPUT_BYTES_MAX then
+    return "limited", nil, nil, nil, latency_ms, { code = "output_bytes",
+      message = ("the output has %d bytes as JSON, the limit (output_bytes) is %d"):format(#text,
+        item_run.OUTPUT_BYTES_MAX) }
+  elseif info ~= nil then
+    problem, code = check_info(info), "bad_info"
+  end
+  if problem then
+    return "error", nil, nil, nil, latency_ms, { code = code, message = problem, permanent = true }
+  end
+  return "ok", text, output, info, latency_ms, nil, repaired
+end
+
+---Runs one job and emits its result.
+function Runner:run(id, trial, _, _, input, ground_truth, context, expected_trajectory, steps, output, metadata, tags,
+    scorers, expect_text, tool_mocks, source)
+  local record = item_record(id, trial, input, ground_truth, context, expected_trajectory, steps, output, metadata,
+    tags, scorers, expect_text, tool_mocks, source)
+  local status, text, value, info, latency_ms, problem, repaired = self:attempt(record)
+  local entries = self:entries_for(scorers)
+  if problem and not self:has_on_error(entries) then
+    return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, nil,
+      NO_LIST, NO_LIST)
+  end
+  info = info or NO_LIST
+  -- The target may have changed the tables that it was given: scorers get the item as it is stored.
+  local is_plain = type(record.input) ~= "table"
+  local run = scorer_module.run_record {
+    item_id = id, trial = trial, input = is_plain and record.input or decoded(input), output = value,
+    ground_truth = type(record.ground_truth) ~= "table" and record.ground_truth or decoded(ground_truth),
+    context = info.context == nil and decoded(context) or info.context, metadata = decoded(metadata),
+    tags = decoded(tags), error = problem, trajectory = info.trajectory, steps = info.steps, messages = info.messages,
+    usage = info.usage, latency_ms = latency_ms, expected_trajectory = decoded(expected_trajectory),
+  }
+  local outcomes, all = score(entries, run), entries.all
+  if expect_text and not problem then
+    local made = expect.evaluate(run, expect_text, self.experiment.scorer_registry)
+    if made then
+      all = { table.unpack(all) }
+      all[#all + 1] = { id = "expect", name = "expect" }
+      outcomes[#all] = pack_outcome(made)
+    end
+  end
+  if problem then
+    all, outcomes = self:only_on_error(entries, outcomes)
+    return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, nil, all,
+      outcomes)
+  end
+  engine.emit(status, passed_of(outcomes), redacted(text), nil, latency_ms, false, repaired or false,
+    info ~= NO_LIST and extra_texts(info) or nil, all, outcomes)
+end
+
+---A target that failed is scored by those that say how.
+function Runner:has_on_error(entries)
+  if entries.on_error == nil then
+    entries.on_error = false
+    for _, scorer in ipairs(entries.all) do if scorer.on_error ~= nil then entries.on_error = true end end
+  end
+  return entries.on_error
+end
+
+function Runner:only_on_error(entries, outcomes)
+  local all, kept = {}, {}
+  for position, scorer in ipairs(entries.all) do
+    if scorer.on_error ~= nil then
+      all[#all + 1], kept[#kept + 1] = scorer, outcomes[position]
+    end
+  end
+  return all, kept
+end
+
+return item_run
