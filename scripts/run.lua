@@ -34,9 +34,10 @@ local filter = parsed.where and where.compile(parsed.where, where.item_fields)
 local suite_paths, case_paths = suites.find(parsed)
 cases.check(parsed, case_paths)
 
-local experiments = plan.load(suite_paths, case_paths, parsed)
+local experiments, datasets = plan.load(suite_paths, case_paths, parsed)
 local stdout = output.stdout()
 local store = plan.open_store(parsed, store_context)
+plan.check_datasets(experiments, datasets, store)
 
 if parsed.dry_run then
   plan.describe(experiments, store, { ids = ids, filter = filter, options = parsed, format = format }, stdout)
@@ -74,7 +75,10 @@ local view = pretty.view(stdout.write)
 
 local function print_summary(summary, position)
   if format == "jsonl" then stdout.flush() end
-  if format ~= "pretty" then return end
+  if format ~= "pretty" then
+    for _, line in ipairs(pretty.problems(store, summary)) do log(line) end
+    return
+  end
   if position > 1 then stdout.write("\n") end
   pretty.summary(view, store, summary)
   stdout.flush()

@@ -69,8 +69,8 @@ eva_code eva_regex_compile(eva_text pattern, eva_text flags, eva_regex **out, ev
   prepare_limits();
   int number;
   PCRE2_SIZE offset;
-  pcre2_code *code = pcre2_compile((PCRE2_SPTR)(pattern.data != NULL ? pattern.data : ""), pattern.len, options, &number,
-                                   &offset, NULL);
+  PCRE2_SPTR text = (PCRE2_SPTR)(pattern.data != NULL ? pattern.data : "");
+  pcre2_code *code = pcre2_compile(text, pattern.len, options, &number, &offset, NULL);
   if (code == NULL) {
     char message[256], where[64];
     pcre2_get_error_message(number, (PCRE2_UCHAR *)message, sizeof message);
@@ -111,8 +111,8 @@ static eva_code fail_match(int number, eva_error *error) {
   switch (number) {
   case PCRE2_ERROR_MATCHLIMIT:
     return eva_error_set(error, EVA_E_LIMIT, NULL,
-                         "the pattern backtracks too much on this text (more than %d steps): nested repetitions such as "
-                         "(a+)+ do that",
+                         "the pattern backtracks too much on this text (more than %d steps): nested repetitions such "
+                         "as (a+)+ do that",
                          EVA_REGEX_MATCH_MAX);
   case PCRE2_ERROR_DEPTHLIMIT:
     return eva_error_set(error, EVA_E_LIMIT, NULL, "the pattern backtracks too deep on this text (more than %d levels)",

@@ -34,8 +34,8 @@ eva_code eva_points_of_pair(eva_text a, eva_text b, size_t limit, eva_points *a_
                             eva_error *error) {
   size_t longer = a.len > b.len ? a.len : b.len;
   if (longer > limit * EVA_UTF8_MAX_BYTES) { /* too long however it is encoded: do not decode it first */
-    return eva_error_set(error, EVA_E_LIMIT, NULL, "a text of %zu bytes is too long to compare (at most %zu characters)",
-                         longer, limit);
+    return eva_error_set(error, EVA_E_LIMIT, NULL,
+                         "a text of %zu bytes is too long to compare (at most %zu characters)", longer, limit);
   }
   *a_out = points_of(a);
   *b_out = points_of(b);
@@ -43,8 +43,8 @@ eva_code eva_points_of_pair(eva_text a, eva_text b, size_t limit, eva_points *a_
   if (longer <= limit) return EVA_OK;
   eva_points_free(a_out);
   eva_points_free(b_out);
-  return eva_error_set(error, EVA_E_LIMIT, NULL, "a text of %zu characters is too long to compare (at most %zu)", longer,
-                       limit);
+  return eva_error_set(error, EVA_E_LIMIT, NULL, "a text of %zu characters is too long to compare (at most %zu)",
+                       longer, limit);
 }
 
 int eva_point_is_space(uint32_t point) {

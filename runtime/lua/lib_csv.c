@@ -32,7 +32,8 @@ static eva_code check_header(const eva_csv_row *row, const char *name, eva_error
     for (size_t j = 0; j < i && row->cells[i].len > 0; j++) {
       if (!eva_text_equal(row->cells[i], row->cells[j])) continue;
       return eva_error_set(error, EVA_E_PARSE, name, "the header names the column '%.*s' twice (columns %zu and %zu)",
-                           (int)eva_utf8_cut(row->cells[i].data, row->cells[i].len, NAME_SHOWN_MAX), row->cells[i].data, j + 1, i + 1);
+                           (int)eva_utf8_cut(row->cells[i].data, row->cells[i].len, NAME_SHOWN_MAX),
+                           row->cells[i].data, j + 1, i + 1);
     }
   }
   return EVA_OK;

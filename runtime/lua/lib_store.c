@@ -255,7 +255,8 @@ static const luaL_Reg STORE_METHODS[] = {
     {"lock", l_lock},         {"unlock", l_unlock},     {"is_locked", l_is_locked},
     {"lock_fd", l_lock_fd},   {NULL, NULL},
 };
-static const luaL_Reg STORE_META[] = {{"__gc", l_close}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
+static const luaL_Reg STORE_META[] = {
+    {"__gc", l_close}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
 static const luaL_Reg MODULE[] = {{"open", l_open}, {"schema_sql", l_schema_sql}, {NULL, NULL}};
 
 int luaopen_evalua_native_store(lua_State *L) {

@@ -32,7 +32,8 @@ void eva_lua_set_columns(lua_State *L, eva_statement *row, const eva_column *col
  * raised error. The texts live while the table does. */
 void eva_lua_read_columns(lua_State *L, int index, const char *what, const eva_column *columns, int count,
                           eva_value *values);
-/* Steps to the end and pushes a list of records. Returns the number of values pushed (the list, or nil, message, code). */
+/* Steps to the end and pushes a list of records. Returns the number of values pushed (the list; or nil, message,
+ * code). */
 int eva_lua_push_rows(lua_State *L, eva_statement *rows, const eva_column *columns, int count);
 /* true, or nil, message, code. */
 int eva_lua_push_outcome(lua_State *L, eva_code code, const eva_error *error);

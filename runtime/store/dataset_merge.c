@@ -1,4 +1,4 @@
-/* The MERGE phase of a sync: match items to rows by id, write what is new or changed, then settle removals and order. */
+/* The MERGE phase of a sync: match items to rows by id, write what is new or changed, settle removals and order. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -90,7 +90,8 @@ eva_code eva_sync_say_twice(eva_sync *sync, eva_text id, int64_t earlier, eva_er
   eva_places_find(&sync->places, earlier, &first);
   eva_places_find(&sync->places, sync->ordinal, &second);
   eva_code code = eva_error_set(
-      error, EVA_E_EXISTS, NULL, "two items have the id \"%.*s\": item %lld%s%s%s and item %lld%s%s%s; ids must be unique",
+      error, EVA_E_EXISTS, NULL,
+      "two items have the id \"%.*s\": item %lld%s%s%s and item %lld%s%s%s; ids must be unique",
       (int)id.len, id.data, (long long)earlier, first.len ? " (" : "", first.len ? first.data : "",
       first.len ? ")" : "", (long long)sync->ordinal, second.len ? " (" : "", second.len ? second.data : "",
       second.len ? ")" : "");
@@ -112,8 +113,8 @@ static int is_numbered(eva_text id, eva_text base, int64_t *k) {
   return *k >= 2;
 }
 
-/* Does the stored row `sync->row` carry the id that this item gets? All earlier items matched their rows, so "base~k" is
- * the k-th of its kind exactly if "base~(k-1)" stands among them. */
+/* Does the stored row `sync->row` carry the id that this item gets? All earlier items matched their rows, so "base~k"
+ * is the k-th of its kind exactly if "base~(k-1)" stands among them. */
 static eva_code id_matches(eva_sync *sync, const eva_item *item, int *matches, eva_error *error) {
   eva_text id = sync->row.item.item_id;
   int64_t k = 0;
@@ -265,7 +266,7 @@ static eva_code add_version(eva_sync *sync, eva_error *error) {
   sync->digest = NULL;
   eva_hex(bytes, sizeof bytes, change->digest);
   change->item_count = sync->ordinal;
-  change->changed = sync->phase != EVA_SYNC_COMPARE && change->added + change->updated + change->removed + change->moved > 0;
+  change->changed = change->added + change->updated + change->removed + change->moved > 0;
   change->version = sync->base_version + change->changed;
   if (!change->changed) return EVA_OK;
   return eva_version_add(&sync->writer, change, change->digest, eva_buf_text(&sync->message), error);

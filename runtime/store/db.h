@@ -42,7 +42,8 @@ eva_code eva_db_prepare(eva_db *db, const char *sql, eva_statement **statement, 
 void eva_bind_null(eva_statement *statement, int position);
 void eva_bind_int(eva_statement *statement, int position, int64_t value);
 void eva_bind_double(eva_statement *statement, int position, double value);
-void eva_bind_text(eva_statement *statement, int position, eva_text text); /* none binds NULL; not copied: must live until reset */
+/* None binds NULL. The text is not copied: it must live until the statement is reset. */
+void eva_bind_text(eva_statement *statement, int position, eva_text text);
 void eva_bind_string(eva_statement *statement, int position, const char *string);
 
 /* EVA_OK with *row = 1 for a row, 0 at the end (the statement is then reset). On an error it is reset too. */

@@ -76,7 +76,7 @@ static eva_code fail(eva_db *db, int result, eva_error *error) {
                            "this is not an evalua store (not an SQLite database); name another file with --store");
     case SQLITE_CORRUPT:
       return eva_error_set(error, EVA_E_STORE, path,
-                           "the store is damaged (%s); take it from a backup, or see what `sqlite3 FILE .recover` saves",
+                           "the store is damaged (%s); take a backup, or see what `sqlite3 FILE .recover` saves",
                            sqlite3_errmsg(db->handle));
     case SQLITE_FULL:
       return eva_error_set(error, EVA_E_STORE, path, "the disk is full; what was not committed is not stored");

@@ -67,8 +67,8 @@ eva_code eva_experiment_list(eva_store *store, eva_text name, eva_text variant, 
  * Fills *count with the number of jobs. EVA_E_NOT_FOUND for a version that does not exist. */
 eva_code eva_selection_fill(eva_store *store, const char *experiment_id, const char *dataset_id, int64_t version,
                             int64_t limit, int trials, int64_t *count, eva_error *error);
-/* The same for given items, in the order of the dataset. An id that the version does not have is EVA_E_NOT_FOUND, naming
- * up to 20 such ids. A repeated id counts once. `limit` (0: none) keeps the first items. */
+/* The same for given items, in the order of the dataset. An id that the version does not have is EVA_E_NOT_FOUND,
+ * naming up to 20 such ids. A repeated id counts once. `limit` (0: none) keeps the first items. */
 eva_code eva_selection_fill_ids(eva_store *store, const char *experiment_id, const char *dataset_id, int64_t version,
                                 const eva_text *ids, size_t id_count, int64_t limit, int trials, int64_t *count,
                                 eva_error *error);

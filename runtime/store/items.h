@@ -99,8 +99,8 @@ typedef void (*eva_diff_callback)(void *context, const eva_item_diff *difference
 eva_code eva_version_diff(eva_store *store, const char *dataset_id, int64_t from, int64_t to, eva_diff_callback each,
                           void *context, eva_error *error);
 
-/* The digest of a version: SHA-256 over the hex digest of each item and a newline, in item order. Computed once and kept
- * (unless the store is read-only or busy). `out` has EVA_SHA256_TEXT_SIZE bytes. */
+/* The digest of a version: SHA-256 over the hex digest of each item and a newline, in item order. Computed once and
+ * kept (unless the store is read-only or busy). `out` has EVA_SHA256_TEXT_SIZE bytes. */
 eva_code eva_version_digest(eva_store *store, const char *dataset_id, int64_t version, char *out, eva_error *error);
 
 #endif

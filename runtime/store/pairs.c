@@ -6,8 +6,8 @@
 #include "store/results.h"
 #include "store/store_private.h"
 
-/* Each column list: item id, its row, the score, whether the score counts, and the eva_failure. Every side has a literal of its own,
- * because two of them run at the same time. */
+/* Columns: item id, its row, the score, whether the score counts, and the eva_failure. Every side has a literal of its
+ * own, because two of them run at the same time. */
 #define SCORED                                                                                                      \
   "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, 0 "  \
   "FROM selections s LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "      \
@@ -15,13 +15,16 @@
 #define PRESENT                                                                                                     \
   "SELECT s.item_id, s.item_key, NULL, 0, CASE r.status WHEN 'ok' THEN CASE WHEN r.passed = 0 THEN 1 ELSE 0 END "   \
   "WHEN 'timeout' THEN 3 WHEN 'limited' THEN 4 ELSE 2 END FROM results r JOIN selections s "                        \
-  "ON s.experiment_id = r.experiment_id AND s.position = r.position WHERE r.experiment_id = ?1 AND r.status <> 'skipped' "
+  "ON s.experiment_id = r.experiment_id AND s.position = r.position "                                               \
+  "WHERE r.experiment_id = ?1 AND r.status <> 'skipped' "
 #define BY_POSITION "ORDER BY s.position"
 #define BY_ITEM "ORDER BY s.item_id, s.position"
 
-static const char SQL_SIDES[2][2][2][512] = {/* [scored][sorted][candidate] */
-                                             {{PRESENT BY_POSITION, PRESENT BY_POSITION}, {PRESENT BY_ITEM, PRESENT BY_ITEM}},
-                                             {{SCORED BY_POSITION, SCORED BY_POSITION}, {SCORED BY_ITEM, SCORED BY_ITEM}}};
+/* [scored][sorted][candidate] */
+static const char SQL_SIDES[2][2][2][640] = {
+    {{PRESENT BY_POSITION, PRESENT BY_POSITION}, {PRESENT BY_ITEM, PRESENT BY_ITEM}},
+    {{SCORED BY_POSITION, SCORED BY_POSITION}, {SCORED BY_ITEM, SCORED BY_ITEM}},
+};
 static const char SQL_SAME_CONTENT[] =
     "SELECT COUNT(*) FROM items a CROSS JOIN items b WHERE a.item_key = ?1 AND b.item_key = ?2 AND a.input = b.input "
     "AND COALESCE(a.ground_truth, '') = COALESCE(b.ground_truth, '')";

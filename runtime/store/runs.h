@@ -1,8 +1,8 @@
 /* What a run reads and writes in the store, item by item: the hot path of the engine.
  *
  * Jobs come in selection order; results, attempts and scores are single prepared inserts that the caller groups in
- * transactions (eva_store_begin, eva_store_commit in store.h). All texts are JSON in storage form unless said otherwise;
- * none is SQL NULL. Nothing here allocates per row. */
+ * transactions (eva_store_begin, eva_store_commit in store.h). All texts are JSON in storage form unless said
+ * otherwise; none is SQL NULL. Nothing here allocates per row. */
 #ifndef EVA_STORE_RUNS_H
 #define EVA_STORE_RUNS_H
 

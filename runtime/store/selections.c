@@ -6,18 +6,19 @@
 #include "store/items_sql.h"
 #include "store/store_private.h"
 
-/* ?1 experiment, ?2 dataset, ?3 version, ?4 levels, ?5 limit, ?6 trials, ?7 this trial */
+/* ?1 experiment, ?2 dataset, ?3 limit, ?4 trials, ?5 this trial; for an older version ?6 version, ?7 levels */
 #define FILL                                                                                                       \
   "INSERT INTO selections (experiment_id, position, item_id, item_version, trial, item_key) SELECT ?1, "           \
-  "(row_number() OVER (ORDER BY v.position) - 1) * CAST(?6 AS BIGINT) + CAST(?7 AS BIGINT), v.item_id, "           \
-  "v.valid_from, CAST(?7 AS BIGINT), v.item_key FROM ("
-#define FILL_END " ORDER BY 1 LIMIT ?5) v"
+  "(row_number() OVER (ORDER BY v.position) - 1) * CAST(?4 AS BIGINT) + CAST(?5 AS BIGINT), v.item_id, "           \
+  "v.valid_from, CAST(?5 AS BIGINT), v.item_key FROM ("
+#define FILL_END " ORDER BY 1 LIMIT ?3) v"
 
 static const char SQL_FILL_LATEST[] =
-    FILL "SELECT position, item_id, valid_from, item_key FROM items WHERE dataset_id = ?2 AND valid_to IS NULL" FILL_END;
+    FILL "SELECT position, item_id, valid_from, item_key FROM items WHERE dataset_id = ?2 AND valid_to IS NULL"
+    FILL_END;
 static const char SQL_FILL_VERSION[] =
     FILL "SELECT k.position, i.item_id, i.valid_from, k.item_key FROM ("
-    EVA_SQL_VERSION_KEYS("?2", "?3", "?4") ") k CROSS JOIN items i WHERE i.item_key = k.item_key" FILL_END;
+    EVA_SQL_VERSION_KEYS("?2", "?6", "?7") ") k CROSS JOIN items i WHERE i.item_key = k.item_key" FILL_END;
 static const char SQL_ADD[] =
     "INSERT INTO selections (experiment_id, position, item_id, item_version, trial, item_key) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -40,12 +41,12 @@ static eva_code fill_all(eva_store *store, const char *experiment_id, const char
     eva_bind_string(insert, 1, experiment_id);
     eva_bind_string(insert, 2, dataset_id);
     if (version != latest) {
-      eva_bind_int(insert, 3, version);
-      eva_bind_int(insert, 4, eva_span_levels(latest));
+      eva_bind_int(insert, 6, version);
+      eva_bind_int(insert, 7, eva_span_levels(latest));
     }
-    eva_bind_int(insert, 5, limit > 0 ? limit : INT64_MAX);
-    eva_bind_int(insert, 6, trials);
-    eva_bind_int(insert, 7, trial);
+    eva_bind_int(insert, 3, limit > 0 ? limit : INT64_MAX);
+    eva_bind_int(insert, 4, trials);
+    eva_bind_int(insert, 5, trial);
     code = eva_run(insert, error);
     *count += code ? 0 : eva_changes(store->db);
   }

@@ -166,8 +166,8 @@ eva_code eva_store_leave(eva_store *store, int own, eva_code code, eva_error *er
   return code;
 }
 
-/* Outside a transaction every statement takes and gives back the read lock, which costs more than a look-up by key. While
- * one statement stands on a row, the others share its lock and see the same state. */
+/* Outside a transaction every statement takes and gives back the read lock, which costs more than a look-up by key.
+ * While one statement stands on a row, the others share its lock and see the same state. */
 void eva_store_pin(eva_store *store) {
   eva_error ignored; /* without the pin reading is only slower */
   int row = 0;

@@ -220,6 +220,13 @@ local function not_judged(now, results, settings)
     return ("%d of %d items failed, %s %s tolerated"):format(now.failed_count, now.total_items,
       tolerance == 0 and "none" or ("%g"):format(allowed), tolerance == 1 and "is" or "are")
   end
+  for _, id in ipairs(strict.keys(now.scorers or {})) do
+    local broken = now.scorers[id].n_error or 0
+    if broken > allowed then
+      return ("scorer %s failed on %d of %d items, %s %s tolerated"):format(id, broken, now.total_items,
+        tolerance == 0 and "none" or ("%g"):format(allowed), tolerance == 1 and "is" or "are")
+    end
+  end
   local count, first = count_status(results, "no_data")
   if count > 0 then return "no data for " .. quote(first) end
 end
@@ -234,7 +241,7 @@ end
 function rules.verdict(now, results, settings)
   if type(settings) == "number" then settings = { tolerance = settings } end
   settings = settings or {}
-  if settings.interrupted or now.status == "cancelled" then return "error", 130, "the run was interrupted" end
+  if settings.interrupted or now.status == "cancelled" and not settings.failure then return "error", 130, "the run was interrupted" end
   local problem = script_failure(results, settings)
   if problem then return "error", 3, problem end
   problem = not_judged(now, results, settings)

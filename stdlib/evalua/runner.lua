@@ -21,7 +21,7 @@ local MEANS_EVERY_MS = 1000
 
 local function must(value, message, code)
   if value ~= nil then return value end
-  fail.raise(code == "read_only" and fail.codes.incomplete or fail.codes.incomplete, tostring(message))
+  fail.raise(code == "not_found" and fail.codes.usage or fail.codes.incomplete, tostring(message))
 end
 
 local function encoded(value) return value ~= nil and json.encode(value) or nil end
@@ -37,22 +37,37 @@ local function check_before(experiment)
   end
 end
 
+-- What declared datasets became, by declaration: experiments of one suite share a dataset, and its items are let go of
+-- before the first fork.
+local synced_datasets = setmetatable({}, { __mode = "k" })
+
+local function sync_once(store, declaration)
+  local known = synced_datasets[declaration]
+  if known and known.store == store then return known.synced end
+  local synced = dataset.sync(store, declaration)
+  synced_datasets[declaration] = { store = store, synced = synced }
+  return synced
+end
+
 -- The record of the dataset and the version to run. Declared datasets are brought in line first.
 local function open_dataset(store, experiment)
   local wanted, notices = experiment.dataset, {}
   local declaration = wanted.declaration
   local record
   if declaration then
-    local synced = dataset.sync(store, declaration)
+    local synced, is_known = sync_once(store, declaration), synced_datasets[declaration].is_told
+    synced_datasets[declaration].is_told = true
     record = must(store:dataset_by_id(synced.dataset_id))
-    if (synced.duplicates or 0) > 0 then
+    if (synced.duplicates or 0) > 0 and not is_known then
       notices[#notices + 1] = ('dataset "%s": %d items have the input of another one; they got ids with ~2, ~3 ...')
         :format(record.name, synced.duplicates)
     end
   else
-    record = dataset.require(store, wanted.name, nil, experiment.place)
+    local declared = experiment.registry and require("evalua.suite").names(experiment.registry, "dataset")
+    record = dataset.require(store, wanted.name, declared, experiment.place)
   end
-  local version = dataset.version_number(store, record, wanted.version)
+  local pinned = wanted.version or declaration and synced_datasets[declaration].synced.version
+  local version = dataset.version_number(store, record, pinned)
   local found = must(store:version_get(record.id, version))
   return { id = record.id, name = record.name, version = version, digest = found.digest,
     item_count = must(store:item_count(record.id, version)) }, notices
@@ -198,8 +213,9 @@ local function create(store, experiment, data, settings, ids, selection, seed)
     local made = must(store:experiment_create(record_of(experiment, data, settings, selection, seed)))
     local total = must(store:selection_fill(made.id, data.id, data.version, { ids = ids, limit = settings.limit }))
     if total == 0 then
-      fail.usage("%s: experiment %s selects no item of dataset %s@%d, which has %d", experiment.place or "run",
-        experiment.name, data.name, data.version, data.item_count)
+      fail.usage("%s: experiment %s selects no item of dataset %s@%d, which has %d%s", experiment.place or "run",
+        experiment.name, data.name, data.version, data.item_count,
+        settings.where and (" (--where %s matches none)"):format(settings.where.text) or "")
     end
     must(store:lock(made.number))
     return made, total

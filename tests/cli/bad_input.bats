@@ -136,8 +136,10 @@ eval.scorer { id = "typo", score = function(run) return #run.ouput end }
 eval.experiment { name = "x", dataset = { { id = "a", input = "b" } }, target = function(input) return input end,
   scorers = { "typo" } }
 LUA
+  evalua run bad.eval.lua
+  prints "item a: scorer typo: bad.eval.lua:2" "ouput" "output"
   evalua run bad.eval.lua --format json
-  expect 4
+  says "item a: scorer typo: bad.eval.lua:2"
   equal "$(json 'd["experiments"][0]["results"][0]["scores"][0]["status"]')" error
   message=$(json 'd["experiments"][0]["results"][0]["scores"][0]["error"]["message"]')
   [[ $message == *"bad.eval.lua:2"*ouput*output* ]]
@@ -152,7 +154,7 @@ eval.experiment { name = "x", dataset = { { id = "a", input = "b" } }, target = 
   scorers = { "nan" } }
 LUA
   evalua run bad.eval.lua --format json
-  expect 4
+  says "item a: scorer nan"
   equal "$(json 'd["experiments"][0]["results"][0]["scores"][0]["status"]')" error
   equal "$(json 'd["experiments"][0]["results"][0]["scores"][0]["score"]')" null
   equal "$(json 'd["experiments"][0]["scorers"]["nan"]["n"]')" 0
@@ -166,9 +168,9 @@ eval.experiment { name = "x", dataset = { { id = "a", input = "b" } }, target = 
   scorers = { "text", eval.scorers.exact } }
 LUA
   evalua run bad.eval.lua --format json
-  expect 4
+  says "item a: scorer text"
   equal "$(json '[s["status"] for s in d["experiments"][0]["results"][0]["scores"] if s["scorer_id"] == "text"]')" '["error"]'
-  [[ $(json 'd["experiments"][0]["results"][0]["scores"][0]["error"]["message"]') == *string* ]]
+  says "returned the string"
 }
 
 @test "a target that returns a function fails that item" {
@@ -194,9 +196,7 @@ LUA
 
 @test "a command that is missing" {
   command_suite '"./no-such-program"'
-  evalua run bad.eval.lua --format json
-  expect 4
-  [[ $(json 'd["experiments"][0]["results"][0]["error"]["message"]') == *no-such-program* ]]
+  refused 2 "bad.eval.lua:" "no-such-program"
 }
 
 @test "a command that prints garbage where JSON is wanted" {
@@ -295,7 +295,7 @@ LUA
   small_suite
   evalua run small.eval.lua --where 'metadata.lang == "fr"'
   expect 2
-  says "where"
+  says "selects no item"
 }
 
 @test "command lines that cannot be" {

@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       if ((code == EVA_OK) != (eva_json_validate(text, size, (eva_json_mode)mode, &error) == EVA_OK)) abort();
       if (code == EVA_OK) {
         if (!eva_utf8_valid(once.data, once.len)) abort();
-        if (eva_json_canonical(once.data, once.len, (eva_json_form)form, EVA_JSON_STRICT, &twice, &error) != EVA_OK) abort();
+        code = eva_json_canonical(once.data, once.len, (eva_json_form)form, EVA_JSON_STRICT, &twice, &error);
+        if (code != EVA_OK) abort();
         if (!eva_text_equal(eva_buf_text(&once), eva_buf_text(&twice))) abort();
       }
       eva_buf_free(&once);

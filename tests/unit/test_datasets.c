@@ -69,6 +69,8 @@ static void test_update_and_delete(void **state) {
   assert_version(1, "a=1"); /* the rows stay for the experiments that ran them */
   char id[EVA_UUID_TEXT_SIZE];
   make_dataset(store, "tickets", id); /* and the name is free */
+  assert_fine(eva_dataset_delete(store, id, &error));
+  assert_int_equal(query_number(store, "SELECT COUNT(*) FROM datasets"), 1); /* one without items leaves no trace */
 }
 
 static void test_sync(void **state) {

@@ -196,7 +196,9 @@ static void check_double(double value) {
   if (strpbrk(text, ".e") == NULL) fail_msg("%s looks like an integer", text);
   /* No fewer digits would do. */
   int digits = 0;
-  for (const char *c = text; *c != '\0' && *c != 'e'; c++) digits += *c >= '0' && *c <= '9' && (digits > 0 || *c != '0');
+  for (const char *c = text; *c != '\0' && *c != 'e'; c++) {
+    digits += *c >= '0' && *c <= '9' && (digits > 0 || *c != '0');
+  }
   if (value != nearbyint(value) && digits > 1) {
     snprintf(shorter, sizeof shorter, "%.*g", digits - 1, value);
     if (strtod(shorter, NULL) == value) fail_msg("%s is longer than %s", text, shorter);

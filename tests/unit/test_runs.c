@@ -331,6 +331,31 @@ static void test_pairs_in_step(void **state) {
   assert_string_equal(pairs_text(&left, &left, "exact"), "=c 0.5 0.5; =a 1 1; =d; ");
 }
 
+static void test_pairs_failures(void **state) {
+  (void)state;
+  static const char *const statuses[] = {"ok", "timeout", "skipped"};
+  experiment left = make_experiment("qa", NULL), right = make_experiment("qa", NULL);
+  fill(&left, 2, 0, 1);
+  fill(&right, 2, 0, 1);
+  const char *items[] = {"c", "a", "d"};
+  for (int index = 0; index < 3; index++) {
+    eva_result_row row = result_of(&left, index + 1, items[index], 1);
+    assert_fine(eva_result_add(store, &row, &error));
+    row = result_of(&right, index + 1, items[index], 1);
+    row.status = statuses[index];
+    row.passed = index == 0 ? 0 : -1;
+    assert_fine(eva_result_add(store, &row, &error));
+  }
+  eva_pairs pairs = {0};
+  assert_fine(eva_pairs_load(store, left.id, right.id, EVA_TEXT_NONE, EVA_TEXT_NONE, &pairs, &error));
+  assert_int_equal(pairs.count, 3);
+  assert_int_equal(pairs.list[0].candidate_failure, EVA_FAILURE_NOT_PASSED);
+  assert_int_equal(pairs.list[0].baseline_failure, EVA_FAILURE_NONE);
+  assert_int_equal(pairs.list[1].candidate_failure, EVA_FAILURE_TIMEOUT);
+  assert_int_equal(pairs.list[2].side, EVA_PAIR_ONLY_BASELINE); /* skipped is no result */
+  eva_pairs_free(&pairs);
+}
+
 static void test_pairs_of_versions(void **state) {
   (void)state;
   experiment left = make_experiment("qa", NULL), right = make_experiment("qa", NULL);
@@ -353,7 +378,7 @@ int main(void) {
       WITH_STORE(test_experiment), WITH_STORE(test_find_experiments), WITH_STORE(test_status),
       WITH_STORE(test_selection),  WITH_STORE(test_selection_ids),    WITH_STORE(test_results),
       WITH_STORE(test_scores),     WITH_STORE(test_attempts),         WITH_STORE(test_pairs_in_step),
-      WITH_STORE(test_pairs_of_versions),
+      WITH_STORE(test_pairs_failures), WITH_STORE(test_pairs_of_versions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,11 +86,43 @@ local function select_by_name(experiments, wanted)
   return chosen
 end
 
+-- Inline items are let go of when the last experiment over them has started, not the first.
+local function share_datasets(experiments)
+  local uses, release = {}, {}
+  for _, experiment in ipairs(experiments) do
+    local declaration = experiment.dataset.declaration
+    if declaration then
+      uses[declaration] = (uses[declaration] or 0) + 1
+      release[declaration] = release[declaration] or declaration.release
+    end
+  end
+  for declaration in pairs(uses) do
+    declaration.release = function()
+      uses[declaration] = uses[declaration] - 1
+      if uses[declaration] == 0 then release[declaration]() end
+    end
+  end
+end
+
+---Raises (exit 2) where an experiment names a dataset that neither a suite declares nor the store has.
+---@param experiments table[]
+---@param declared table<string, any> by the names of datasets that suites declare
+---@param store table?
+function plan.check_datasets(experiments, declared, store)
+  for _, experiment in ipairs(experiments) do
+    local dataset = experiment.dataset
+    if not dataset.declaration and not declared[dataset.name] and store then
+      require("evalua.dataset").require(store, dataset.name, strict.keys(declared), experiment.place)
+    end
+  end
+end
+
 ---Loads everything that the arguments name and picks experiments by -e. Nothing runs and nothing is written yet.
 ---@param suite_paths string[]
 ---@param case_paths string[]
 ---@param options table parsed options of run
 ---@return table[] experiments
+---@return table<string, table> datasets that the suites declare, by name
 function plan.load(suite_paths, case_paths, options)
   local params, suites, experiments = params_of(options), {}, {}
   for _, path in ipairs(suite_paths) do
@@ -102,7 +134,13 @@ function plan.load(suite_paths, case_paths, options)
     fail.usage("%s: declares no experiment; write eval.experiment{ name = ..., dataset = ..., target = ... }",
       table.concat(suite_paths, ", "))
   end
-  return select_by_name(experiments, options.experiment)
+  experiments = select_by_name(experiments, options.experiment)
+  share_datasets(experiments)
+  local datasets = {}
+  for _, suite in ipairs(suites) do
+    for name, dataset in pairs(suite.datasets) do datasets[name] = dataset end
+  end
+  return experiments, datasets
 end
 
 ---Opens the store of a run; for a dry run one that is not made, or nil where there is none yet.

@@ -309,6 +309,45 @@ local function put_metrics(view, summary)
   end
 end
 
+local PROBLEMS_SHOWN = 5
+
+-- What failed in these results, a line each: the target's error, or those of scorers.
+local function problem_lines(rows, with_targets)
+  local lines = {}
+  local function add(row, what, raw)
+    if #lines < PROBLEMS_SHOWN then
+      local message = pretty.error_message(raw) or "failed"
+      lines[#lines + 1] = ("item %s: %s%s"):format(text.clean(row.item_id), what, (message:gsub("\n.*", "")))
+    end
+  end
+  for _, row in ipairs(rows) do
+    if with_targets and row.status ~= "ok" and row.status ~= "skipped" then add(row, "", row.error) end
+    for _, score in ipairs(row.scores or {}) do
+      if score.status == "error" then
+        add(row, ("scorer %s: "):format(text.clean(pretty.score_key(score))), score.error)
+      end
+    end
+  end
+  return lines
+end
+
+---What a run that is printed as JSON says on stderr: why it was not judged, and the first items that failed.
+---@param store table
+---@param summary table
+---@return string[] lines
+function pretty.problems(store, summary)
+  local lines, errors = {}, 0
+  for _, scorer in pairs(summary.scorers or {}) do errors = errors + (present(scorer.n_error) or 0) end
+  if (summary.failed_count or 0) + errors > 0 then
+    lines = problem_lines(pretty.worst(store, summary, PROBLEMS_SHOWN), true)
+  end
+  local reason = present(summary.reason)
+  if summary.verdict ~= "pass" and summary.verdict ~= "none" and reason then
+    table.insert(lines, 1, ("%s: %s"):format(title_of(summary), text.clean(reason)))
+  end
+  return lines
+end
+
 ---The summary of one experiment.
 ---@param view table
 ---@param store table
@@ -326,6 +365,7 @@ function pretty.summary(view, store, summary, options)
       put(view, "")
       put(view, view.paint("bold", ranked and "worst items" or "first items that failed or did not pass"))
       pretty.results(view, rows)
+      for _, line in ipairs(problem_lines(rows, false)) do put(view, line) end
     end
   end
   put(view, "")
