@@ -84,7 +84,7 @@ for variant in eval.matrix { program = { "hunspell", "aspell" } } do
     dataset = "misspellings-" .. size,
     target = spellers[variant.program],
     scorers = { first, top5, closeness },
-    max_concurrency = 8,
+    max_concurrency = 2, -- hunspell keeps a core busy; `-j` allows more where there are more
     item_timeout = "30s",
     rules = { eval.rules.at_least("first", 0.3) },
   }

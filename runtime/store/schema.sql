@@ -156,6 +156,8 @@ CREATE TABLE results (
   PRIMARY KEY (experiment_id, position)
 ) /* clustered */;
 
+CREATE INDEX results_by_item ON results (experiment_id, item_id, trial);
+
 CREATE TABLE attempts (
   experiment_id TEXT NOT NULL,
   item_id       TEXT NOT NULL,

@@ -241,7 +241,9 @@ end
 function rules.verdict(now, results, settings)
   if type(settings) == "number" then settings = { tolerance = settings } end
   settings = settings or {}
-  if settings.interrupted or now.status == "cancelled" and not settings.failure then return "error", 130, "the run was interrupted" end
+  if settings.interrupted or now.status == "cancelled" and not settings.failure then
+    return "error", 130, "the run was interrupted"
+  end
   local problem = script_failure(results, settings)
   if problem then return "error", 3, problem end
   problem = not_judged(now, results, settings)

@@ -283,7 +283,8 @@ local function run_items(store, experiment, settings, made, total, seed)
     max_failures = experiment.max_failures, timeout_ms = experiment.timeout_ms, seed = seed, run_item = run_item,
     open_worker = open_worker,
     on_commit = function(_, from, to)
-      if to >= from then on_event { type = "results", experiment_id = made.id, from_position = from, to_position = to } end
+      if to < from then return end
+      on_event { type = "results", experiment_id = made.id, from_position = from, to_position = to }
     end,
     on_tick = report,
   }
@@ -349,7 +350,9 @@ local function judge(store, experiment, settings, record, built, ending, message
   built.rules, built.verdict, built.reason, built.exit_code = results, verdict, reason, exit_code
 end
 
-local status_of = { completed = "completed", cancelled = "cancelled", timeout = "cancelled", max_failures = "cancelled" }
+local status_of = {
+  completed = "completed", cancelled = "cancelled", timeout = "cancelled", max_failures = "cancelled",
+}
 
 local function finish(store, experiment, settings, made, ending, message)
   local record = must(store:experiment(made.id))

@@ -182,6 +182,32 @@ LUA
   equal "$(json 'd["verdict"]')" pass
 }
 
+@test "--baseline gates; without one a comparing rule cannot be judged" {
+  counting_suite numbers.eval.lua 40 'rules = { eval.rules.no_regression("exact") },'
+  evalua run numbers.eval.lua
+  expect 4
+  prints "no_data" "evalua accept"
+  evalua run numbers.eval.lua --baseline 1 --format json
+  expect 0
+  equal "$(json 'd["verdict"]')" pass
+  sed -i 's/return input \* 2/return input % 2 == 0 and input * 2 or 0/' numbers.eval.lua
+  evalua run numbers.eval.lua --baseline latest
+  expect 1
+  evalua run numbers.eval.lua --baseline 99
+  expect 2
+}
+
+@test "--inconclusive=fail is exit 5" {
+  counting_suite numbers.eval.lua 40 'rules = { eval.rules.no_worse("exact", 0) },'
+  "$EVALUA" run numbers.eval.lua >/dev/null || [ $? -eq 4 ]
+  sed -i 's/return input \* 2/return input ~= 1 and input * 2 or 0/' numbers.eval.lua
+  evalua run numbers.eval.lua --baseline 1 --format json
+  expect 0
+  equal "$(json 'd["verdict"]')" inconclusive
+  evalua run numbers.eval.lua --baseline 1 --inconclusive fail
+  expect 5
+}
+
 @test "an item that fails is counted beside the mean and is exit 4" {
   suite failing.eval.lua <<'LUA'
 eval.experiment { name = "failing", dataset = { { id = "x", input = 1, ground_truth = 1 }, { id = "y", input = 2 } },
@@ -258,20 +284,33 @@ LUA
   prints "red bell"
 }
 
-@test "colour and progress appear on a terminal only, and never with NO_COLOR" {
-  small_suite
+# Writes terminal.py, which runs its arguments on a terminal and prints what that shows.
+write_terminal() {
   cat >terminal.py <<'PY'
 import os, pty, sys
-data = b""
-def read(fd):
-    global data
-    chunk = os.read(fd, 65536)
-    data += chunk
-    return b""
-code = pty.spawn(sys.argv[1:], read)
-sys.stdout.buffer.write(data)
-sys.exit(os.waitstatus_to_exitcode(code))
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
 PY
+}
+
+@test "a progress line on a terminal, rewritten in place and gone at the end" {
+  suite slow.eval.lua <<'LUA'
+local items = {}
+for number = 1, 60 do items[number] = { id = "i" .. number, input = number } end
+eval.experiment { name = "slow", dataset = items, target = function(input) eval.sleep(100) return input end,
+  scorers = {} }
+LUA
+  write_terminal
+  run python3 terminal.py "$EVALUA" run slow.eval.lua </dev/null
+  [ "$status" -eq 0 ]
+  [[ $output == *$'\r\e[K'*"slow: "*"/60"* ]]
+  [[ $output == *"left"* ]]
+  evalua run slow.eval.lua
+  [[ $stderr != *$'\r'* ]]
+}
+
+@test "colour appears on a terminal only, and never with NO_COLOR" {
+  small_suite
+  write_terminal
   export TERM=xterm
   run python3 terminal.py "$EVALUA" run small.eval.lua </dev/null
   [[ $output == *$'\e[1m'* ]]

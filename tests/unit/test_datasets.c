@@ -580,7 +580,7 @@ static void run_model(unsigned long long seed) {
   for (int64_t number = 1; number <= version; number++) {
     assert_fine(eva_version_digest(store, dataset, number, digest, &error));
     assert_string_not_equal(digest, before);
-    strcpy(before, digest);
+    memcpy(before, digest, sizeof before);
   }
   for (int index = 0; index <= MODEL_VERSIONS; index++) eva_buf_free(&versions[index]);
   eva_buf_free(&now);

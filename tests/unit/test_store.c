@@ -41,7 +41,7 @@ static void test_reopen(void **state) {
   store = open_store(path_in("a.db"));
   eva_buf version = {0};
   assert_fine(eva_store_meta(store, "schema_version", &version, &error));
-  assert_int_equal(atoi(version.data), EVA_SCHEMA_VERSION);
+  assert_int_equal(strtol(version.data, NULL, 10), EVA_SCHEMA_VERSION);
   assert_int_equal(query_number(store, "SELECT COUNT(*) FROM datasets"), 1);
   eva_buf_free(&version);
   eva_store_close(store);

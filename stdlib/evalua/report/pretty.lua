@@ -140,17 +140,30 @@ local function put_head(view, summary)
   end
 end
 
--- The lowest score of a result decides its place among the worst; a failed one comes before all.
-local function badness(row)
+---A step's scorer is keyed `step/scorer`, as in the summary.
+---@param score table
+---@return string
+function pretty.score_key(score)
+  local step = present(score.step_id)
+  return step and step ~= "" and (step .. "/" .. score.scorer_id) or score.scorer_id
+end
+
+-- What ranks a result among the worst, lowest first: failed, then scorers that failed, then the mean of its scores
+-- (of those where lower is better only where there are no others). nil where it has no score.
+local function rank_of(row, scorers)
   if row.status ~= "ok" then return -math.huge end
-  local lowest
+  local sum, count, costs, cost_count = 0, 0, 0, 0
   for _, score in ipairs(row.scores or {}) do
-    local value = present(score.score)
-    if score.status == "error" then value = -1e300 end
-    if score.passed == true then value = nil end
-    if value and (not lowest or value < lowest) then lowest = value end
+    if score.status == "error" then return -1e300 end
+    local value, scorer = present(score.score), scorers[pretty.score_key(score)]
+    if value and scorer and scorer.higher_is_better == false then
+      costs, cost_count = costs + value, cost_count + 1
+    elseif value then
+      sum, count = sum + value, count + 1
+    end
   end
-  return lowest
+  if count > 0 then return sum / count end
+  return cost_count > 0 and -costs / cost_count or nil
 end
 
 local function insert_worst(worst, row, value, most)
@@ -178,7 +191,7 @@ function pretty.worst(store, summary, most)
   end
   local worst, best = {}, -math.huge
   report.each_result(store, summary.experiment_id, {}, function(row)
-    local value = badness(row)
+    local value = rank_of(row, summary.scorers or {})
     if value then
       best = math.max(best, value)
       if row.passed ~= true then insert_worst(worst, row, value, most) end
@@ -186,7 +199,7 @@ function pretty.worst(store, summary, most)
   end)
   for _, entry in ipairs(worst) do
     -- Where all scores are equal and good none is the worst.
-    if entry.value == -math.huge or entry.row.passed == false or entry.value < math.min(best, 1) then
+    if entry.value == -math.huge or entry.row.passed == false or entry.value < best then
       rows[#rows + 1] = entry.row
     end
   end
@@ -206,14 +219,6 @@ local function scorers_of(rows)
     end
   end
   return ids
-end
-
----A step's scorer is keyed `step/scorer`, as in the summary.
----@param score table
----@return string
-function pretty.score_key(score)
-  local step = present(score.step_id)
-  return step and step ~= "" and (step .. "/" .. score.scorer_id) or score.scorer_id
 end
 
 local function score_cell(row, id)

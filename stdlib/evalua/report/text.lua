@@ -147,6 +147,7 @@ end
 ---@return string
 function text.duration(milliseconds)
   if milliseconds == nil then return "-" end
+  if milliseconds > 0 and milliseconds < 0.0005 then return "<1 us" end
   if milliseconds < 1 then return ("%.0f us"):format(milliseconds * 1000) end
   if milliseconds < 10 then return ("%.1f ms"):format(milliseconds) end
   if milliseconds < 1000 then return ("%.0f ms"):format(milliseconds) end
