@@ -274,6 +274,7 @@ typedef struct crashed {
   eva_buf *out;
   const assignment *job;
   const char *why;
+  eva_status status;
 } crashed;
 
 static void encode_crashed(void *context, const eva_job *item) {
@@ -284,12 +285,13 @@ static void encode_crashed(void *context, const eva_job *item) {
                           .trial = item->trial,
                           .item_version = item->item_version,
                           .item_id = item->item_id,
-                          .status = EVA_STATUS_ERROR,
-                          .passed = -1,
+                          .status = given->status,
+                          .passed = 0,
                           .completed_at_ms = now,
                           .latency_ms = -1};
   eva_buf error = {0};
-  eva_buf_printf(&error, "{\"code\":\"worker_crashed\",\"message\":\"%s\"}", given->why);
+  eva_buf_printf(&error, "{\"code\":\"%s\",\"message\":\"%s\"}",
+                 given->status == EVA_STATUS_TIMEOUT ? "timeout" : "worker_crashed", given->why);
   eva_put_result_head(given->out, &head);
   for (int index = 0; index < EVA_RESULT_TEXTS; index++) {
     eva_put_text(given->out, index == 1 ? eva_buf_text(&error) : EVA_TEXT_NONE);
@@ -298,10 +300,10 @@ static void encode_crashed(void *context, const eva_job *item) {
   eva_buf_free(&error);
 }
 
-static void fail_crashed(coordinator *c, const assignment *job, const char *why) {
+static void fail_crashed(coordinator *c, const assignment *job, eva_status status, const char *why) {
   eva_buf out = {0};
   eva_error error;
-  crashed given = {&out, job, why};
+  crashed given = {&out, job, why, status};
   if (eva_jobs_page(c->options->store, c->options->experiment_id, job->position - 1, 1, 0, encode_crashed, &given,
                     &error) != EVA_OK) {
     coordinator_break(c, "an item cannot be read: %s", error.message);
@@ -321,12 +323,19 @@ void coordinator_lost(coordinator *c, crew_member *member, int wait_status) {
   int64_t culprit = atomic_load(&member->board->on_cpu);
   describe_death(wait_status, why, sizeof why);
   if (c->is_ended) return;
+  if (member->stuck_on) culprit = member->stuck_on;
   for (int index = 0; index < member->jobs.count; index++) {
     assignment job = member->jobs.all[index];
     int ran = was_running(member, job.position);
     had_running |= ran;
+    if (ran && member->stuck_on == job.position) {
+      fail_crashed(c, &job, EVA_STATUS_TIMEOUT,
+                   "its time was up and it could not be interrupted (stuck in a C function or a finalizer), so its "
+                   "worker was killed");
+      continue;
+    }
     if (ran && (culprit == 0 || culprit == job.position || member->is_alone)) {
-      fail_crashed(c, &job, why);
+      fail_crashed(c, &job, EVA_STATUS_ERROR, why);
       continue;
     }
     job.attempt++;
@@ -403,14 +412,26 @@ static void on_turn(uv_prepare_t *turn) {
   if (c->is_ended) uv_stop(turn->loop); /* else it would sleep until the next tick */
 }
 
+/* Code that the deadline's hook cannot reach: a C function, a finalizer. */
+static void kill_if_stuck(crew_member *member, uint64_t now) {
+  int64_t position = atomic_load(&member->board->on_cpu);
+  uint64_t until = atomic_load(&member->board->cpu_until_ns);
+  if (!position || !until || member->stuck_on || now < until + (uint64_t)EVA_STUCK_GRACE_MS * 1000000) return;
+  member->stuck_on = position;
+  kill(member->pid, SIGKILL);
+}
+
 static void on_tick(uv_timer_t *timer) {
   enum { TICK_MS = 100 };
   coordinator *c = timer->data;
   c->progress.in_flight = 0;
   c->progress.waiting = c->waiting.count;
+  uint64_t now = eva_clock_monotonic_ns();
   for (int index = 0; index < c->crew_size; index++) {
     crew_member *member = &c->crew[index];
-    c->progress.in_flight += member->pid ? member->jobs.count : 0;
+    if (!member->pid) continue;
+    kill_if_stuck(member, now);
+    c->progress.in_flight += member->jobs.count;
     double rate = (double)(member->results - member->results_before) / TICK_MS;
     member->rate = member->results_before == 0 ? rate : 0.5 * member->rate + 0.5 * rate;
     member->results_before = member->results;

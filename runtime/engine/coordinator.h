@@ -14,6 +14,7 @@ enum {
   EVA_COMMIT_MS = 100,             /* or this long */
   EVA_STORE_TIMEOUT_MS = 30000,    /* how long a locked database is waited for */
   EVA_CANCEL_GRACE_MS = 5000,      /* for items in flight after the first Ctrl-C */
+  EVA_STUCK_GRACE_MS = 500,        /* a worker whose code does not end that long after its deadline is killed */
   EVA_RERUNS_MAX = 2,              /* after that many interruptions an item runs alone in a fresh worker */
   EVA_CRASHES_IN_A_ROW_MAX = 10,   /* workers that die without a result between them end the run */
   EVA_WORKERS_MAX = 256

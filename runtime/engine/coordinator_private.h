@@ -31,6 +31,7 @@ typedef struct crew_member {
   int slots;   /* jobs at a time */
   int is_alone; /* runs one job that was interrupted too often, then ends */
   int is_drained;
+  int64_t stuck_on; /* killed because the code of this position did not end in time; 0: was not */
   uv_poll_t *poll; /* frees itself when closed */
   int is_writing;
   eva_buf in, out;

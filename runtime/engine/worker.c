@@ -78,7 +78,8 @@ void eva_worker_fatal(eva_worker *worker, const char *message) {
   eva_frame_end(&worker->out, offset);
 }
 
-void eva_worker_on_cpu(eva_worker *worker, int64_t position) {
+void eva_worker_on_cpu(eva_worker *worker, int64_t position, uint64_t until_ns) {
+  atomic_store_explicit(&worker->board->cpu_until_ns, until_ns, memory_order_relaxed);
   atomic_store_explicit(&worker->board->on_cpu, position, memory_order_relaxed);
 }
 

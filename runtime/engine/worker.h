@@ -11,6 +11,7 @@
 /* One page shared with the coordinator, so that it knows what ran when a worker died. */
 typedef struct eva_worker_board {
   _Atomic int64_t on_cpu;    /* the position whose code holds the process; 0: none */
+  _Atomic uint64_t cpu_until_ns; /* when that code must have ended (monotonic clock); 0: no deadline */
   int slots;
   _Atomic int64_t running[]; /* [slots] positions that have started; 0: free */
 } eva_worker_board;
@@ -36,7 +37,7 @@ eva_buf *eva_worker_out(eva_worker *worker);
 void eva_worker_done(eva_worker *worker, int slot);
 /* Tells the coordinator why the worker cannot go on. */
 void eva_worker_fatal(eva_worker *worker, const char *message);
-/* Marks whose code runs (0: nobody's); see eva_worker_board. */
-void eva_worker_on_cpu(eva_worker *worker, int64_t position);
+/* Marks whose code runs (0: nobody's) and until when it may; see eva_worker_board. */
+void eva_worker_on_cpu(eva_worker *worker, int64_t position, uint64_t until_ns);
 
 #endif

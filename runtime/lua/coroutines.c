@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lua/call.h"
+#include "lua/deadline.h"
 #include "lua/task.h"
 
 extern const char eva_wait_sentinel;
@@ -19,6 +20,14 @@ static int resume_inner(lua_State *L, lua_State *co, int argument_count) {
   }
   lua_xmove(L, co, argument_count);
   int status = eva_resume(eva_vm_of(L), co, argument_count, &result_count);
+  eva_vm *vm = eva_vm_of(L);
+  if (vm->interrupted && !vm->closing) { /* the time of the item is up: L is left as co was */
+    lua_settop(co, 0);
+    if (lua_isyieldable(L)) return -2;
+    eva_deadline_hook(L);
+    lua_pushliteral(L, "the time of the item is up");
+    return -1;
+  }
   if (status == LUA_YIELD && result_count == 1 && lua_touserdata(co, -1) == &eva_wait_sentinel) {
     lua_pop(co, 1);
     if (lua_isyieldable(L)) return -2;

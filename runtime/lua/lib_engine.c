@@ -54,9 +54,11 @@ static void seed_item(eva_scope *scope) {
   eva_buf_free(&text);
 }
 
-static void note_cpu(eva_scope *scope, int is_running) {
-  running_item *item = scope->item;
-  if (item) eva_worker_on_cpu(item->worker, is_running ? item->position : 0);
+static eva_worker *this_worker;
+
+static void note_cpu(eva_vm *vm) {
+  running_item *item = vm->scope ? vm->scope->item : NULL;
+  eva_worker_on_cpu(this_worker, item ? item->position : 0, vm->slice_ns);
 }
 
 static void put_head(running_item *item, eva_buf *out, eva_result_head *head) {
@@ -244,7 +246,7 @@ static int open_worker(lua_State *L) {
 static uv_loop_t *worker_open(void *context, eva_worker *worker, eva_error *error) {
   engine *e = context;
   eva_vm *vm = e->vm;
-  (void)worker;
+  this_worker = worker;
   uv_loop_t *loop = eva_alloc(sizeof *loop);
   if (uv_loop_init(loop) != 0) {
     eva_error_set(error, EVA_E_IO, NULL, "cannot make an event loop");

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "lua/call.h"
+#include "lua/deadline.h"
 
 /* Yielded by native waits; its address is what counts. */
 const char eva_wait_sentinel = 0;
@@ -97,6 +98,12 @@ void eva_op_complete(eva_op *op) {
 
 /* ==== Scopes ==== */
 
+/* What ran before a scope was entered. */
+typedef struct eva_scope_context {
+  eva_scope *scope;
+  uint64_t slice_ns;
+} eva_scope_context;
+
 /* Time in which other scopes held the process is not charged, and I/O that has finished is delivered first. */
 static void on_deadline(uv_timer_t *timer) {
   eva_scope *scope = timer->data;
@@ -170,19 +177,42 @@ static void scope_end(eva_scope *scope, eva_outcome outcome) {
   if (scope->ended) scope->ended(scope);
 }
 
+/* Makes `scope` what runs, until eva_scope_leave. */
+static eva_scope_context scope_enter(eva_scope *scope, uint64_t slice_ns) {
+  eva_vm *vm = scope->vm;
+  eva_scope_context outer = {vm->scope, vm->slice_ns};
+  vm->scope = scope;
+  vm->slice_ns = outer.slice_ns && (!slice_ns || outer.slice_ns < slice_ns) ? outer.slice_ns : slice_ns;
+  if (vm->on_cpu) vm->on_cpu(vm);
+  return outer;
+}
+
+static void scope_leave(eva_vm *vm, eva_scope_context outer) {
+  vm->scope = outer.scope;
+  vm->slice_ns = outer.slice_ns;
+  if (vm->on_cpu) vm->on_cpu(vm);
+}
+
 /* lua_resetthread runs user's __close: the scope counts as running and cannot wait. */
 static int scope_reset(eva_scope *scope) {
   eva_vm *vm = scope->vm;
-  eva_scope *outer = vm->scope;
   lua_State *outer_running = vm->running;
+  eva_scope *outer_interrupted = vm->interrupted;
   int outer_closing = vm->closing;
-  vm->scope = scope;
+  uint64_t until = scope->timeout_ms ? eva_clock_monotonic_ns() + (uint64_t)DEADLINE_CLOSING_MS * 1000000 : 0;
+  uint64_t outer_slice = vm->slice_ns;
+  vm->slice_ns = 0; /* the item's own deadline has passed: closing has a time of its own */
+  eva_scope_context outer = scope_enter(scope, until);
+  outer.slice_ns = outer_slice;
   vm->running = scope->co;
   vm->closing = 1;
+  lua_sethook(scope->co, NULL, 0, 0);
   int status = lua_resetthread(scope->co);
+  lua_sethook(scope->co, NULL, 0, 0);
   vm->closing = outer_closing;
   vm->running = outer_running;
-  vm->scope = outer;
+  vm->interrupted = outer_interrupted;
+  scope_leave(vm, outer);
   return status;
 }
 
@@ -203,17 +233,34 @@ static void charge(eva_scope *scope, const eva_scope *outer, uint64_t spent_ns) 
   for (eva_scope *above = scope->parent; above; above = above->parent) above->busy_ns += spent_ns;
 }
 
+/* The code of `scope` was left because the time of vm->interrupted, it or one above it, is up. */
+static void scope_interrupted(eva_scope *scope) {
+  eva_vm *vm = scope->vm;
+  int is_own = vm->interrupted == scope;
+  if (is_own) vm->interrupted = NULL;
+  eva_scope_give_up(scope, is_own ? EVA_TIMED_OUT : EVA_GIVEN_UP);
+  if (is_own) return;
+  if (vm->running) {
+    eva_deadline_hook(vm->running); /* the code that started this scope is to be left too */
+  } else {
+    eva_scope *above = vm->interrupted; /* this scope ran by itself: the one above waits for it */
+    vm->interrupted = NULL;
+    eva_scope_give_up(above, EVA_TIMED_OUT);
+  }
+}
+
 static void scope_resume(eva_scope *scope, int argument_count) {
   eva_vm *vm = scope->vm;
-  eva_scope *outer = vm->scope;
-  vm->scope = scope;
   scope->is_waiting = 0;
   uint64_t begin = eva_clock_monotonic_ns();
-  if (!outer && vm->on_cpu) vm->on_cpu(scope, 1);
+  eva_scope_context outer = scope_enter(scope, eva_deadline_of(scope));
   int status = eva_resume(vm, scope->co, argument_count, &scope->result_count);
-  if (!outer && vm->on_cpu) vm->on_cpu(scope, 0);
-  vm->scope = outer;
-  charge(scope, outer, eva_clock_monotonic_ns() - begin);
+  scope_leave(vm, outer);
+  charge(scope, outer.scope, eva_clock_monotonic_ns() - begin);
+  if (vm->interrupted && scope->outcome == EVA_RUNNING) {
+    scope_interrupted(scope);
+    return;
+  }
   if (scope->outcome != EVA_RUNNING) return; /* given up from inside */
   if (status == LUA_YIELD) {
     if (lua_touserdata(scope->co, -1) == &eva_wait_sentinel) {
@@ -244,6 +291,7 @@ void eva_scope_start(eva_scope *scope, int argument_count, int64_t timeout_ms) {
   if (timeout_ms > 0) {
     scope->timeout_ms = timeout_ms;
     scope->started_ns = eva_clock_monotonic_ns();
+    if (scope->vm->in_worker) eva_deadline_start(scope->vm);
     uv_update_time(scope->vm->loop);
     uv_timer_start(&scope->timer, on_deadline, (uint64_t)timeout_ms, 0);
   }

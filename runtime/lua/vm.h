@@ -27,7 +27,9 @@ struct eva_vm {
   uint64_t busy_ns;    /* time in which scopes ran Lua, all together */
   int error_exit;      /* the exit code that the last failed eva_call asks for */
   const char *program; /* argv[0] */
-  void (*on_cpu)(eva_scope *scope, int is_running); /* told when the loop enters and leaves Lua; may be NULL */
+  uint64_t slice_ns;   /* when what runs now must have ended (monotonic); 0: no deadline */
+  eva_scope *interrupted; /* its time is up and its code is being left, see deadline.h */
+  void (*on_cpu)(eva_vm *vm); /* told whenever scope or slice_ns change; may be NULL */
   void (*seed)(eva_scope *scope); /* fills the seed of a scope without a parent; may be NULL */
   eva_scope *pool;     /* scopes that are free for use again */
   eva_scope *root;     /* what waits outside of any scope */
