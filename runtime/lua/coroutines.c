@@ -87,28 +87,14 @@ static int resume_continue(lua_State *L, int status, lua_KContext context) {
   return finish(L, co, mode, resume_inner(L, co, 0));
 }
 
-static int can_resume(lua_State *L, lua_State *co) {
-  int status = lua_status(co);
-  if (status == LUA_YIELD) return 1;
-  if (status == LUA_OK) {
-    lua_Debug frame;
-    if (L != co && lua_getstack(co, 0, &frame) == 0 && lua_gettop(co) > 0) return 1;
-  }
-  const char *what = L == co || status == LUA_OK ? (lua_gettop(co) == 0 && L != co ? "dead" : "non-suspended") : "dead";
-  lua_pushfstring(L, "cannot resume %s coroutine", what);
-  return 0;
-}
-
 static int l_resume(lua_State *L) {
   lua_State *co = lua_tothread(L, 1);
   luaL_argexpected(L, co, 1, "coroutine");
-  if (!can_resume(L, co)) return finish(L, co, MODE_RESUME, -1);
   return finish(L, co, MODE_RESUME, resume_inner(L, co, lua_gettop(L) - 1));
 }
 
 static int l_wrapped(lua_State *L) {
   lua_State *co = coroutine_of(L, MODE_WRAP);
-  if (!can_resume(L, co)) return finish(L, co, MODE_WRAP, -1);
   return finish(L, co, MODE_WRAP, resume_inner(L, co, lua_gettop(L)));
 }
 

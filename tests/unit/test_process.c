@@ -419,7 +419,9 @@ static void test_child_is_clean(void **state) {
   int kept = fcntl(0, F_DUPFD, 50); /* without close-on-exec */
   signal(SIGPIPE, SIG_IGN);
   eva_process *process = start_shell("ls /proc/self/fd | wc -l; cut -d' ' -f5 /proc/$$/stat; echo $$;"
-                                     "grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -s '\\t\\n' '  '",
+                                     /* signals 32 and 33 are the C library's own: nobody can set them, some parents ignore them */
+                                     "grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -s '\\t\\n' '  ' |"
+                                     "sed 's/0000000180000000/0000000000000000/'",
                                      1);
   signal(SIGPIPE, SIG_DFL);
   assert_line(process, "4"); /* with the directory that ls itself has open */
