@@ -23,6 +23,8 @@ MAKE_ALL    = $(MAKE) --no-print-directory $(if $(findstring j,$(firstword -$(MA
 NEED       := scripts/dev/install-packages.sh
 
 PACKAGES   := lua5.4 lua5.4-cjson sqlite3 libuv libpcre2-8 libcrypto
+# Only their headers are used: they are opened when first needed (runtime/io/http_library.h says why).
+OPENED     := libcurl libmicrohttpd
 ifeq ($(VARIANT),asan)
 CFLAGS     ?= -O1 -g
 SANITIZE   := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -32,8 +34,8 @@ endif
 WARNINGS   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings
 
 # Asked once, and only when something is compiled.
-PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
-PACKAGE_LIBS   = $(eval PACKAGE_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lcsv -lm)$(PACKAGE_LIBS)
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(OPENED)))$(PACKAGE_CFLAGS)
+PACKAGE_LIBS   = $(eval PACKAGE_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lcsv -lm -ldl)$(PACKAGE_LIBS)
 VERSION        = $(eval VERSION := $$(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0))$(VERSION)
 COMPILE        = $(CC) -std=c11 -D_GNU_SOURCE -Iruntime -I$(OUT) $(WARNINGS) $(SANITIZE) $(PACKAGE_CFLAGS) $(CFLAGS)
 
@@ -76,7 +78,7 @@ define write_if_changed
 endef
 
 $(OUT)/flags: force
-	@$(PKG_CONFIG) --exists $(PACKAGES) 2>/dev/null || $(NEED) --check build
+	@$(PKG_CONFIG) --exists $(PACKAGES) $(OPENED) 2>/dev/null || $(NEED) --check build
 	$(call write_if_changed,$(COMPILE))
 
 VERSIONED := $(patsubst %.c,$(OUT)/%.o,$(shell grep -ls EVA_VERSION $(SOURCES) runtime/main.c /dev/null))
@@ -126,7 +128,7 @@ bench:
 	@EVALUA=$(abspath $(OUT)/evalua) BENCH_BUILD=$(abspath $(OUT))/tests/bench PEERS=$(PEERS) tests/bench/run $(ROWS)
 
 lint:
-	@$(NEED) build lint
+	@$(NEED) build check lint
 	@CC=gcc VARIANT=$(VARIANT) BUILD=$(BUILD) MAKE="$(MAKE_ALL)" scripts/dev/lint.sh
 
 install: all

@@ -1,10 +1,12 @@
 /* Starts the VM and hands the arguments to scripts/<command>.lua; its result is the exit code. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "lua/call.h"
 #include "lua/embedded.h"
 
@@ -65,7 +67,13 @@ static int run_command(lua_State *L) {
   luaL_checkstack(L, line->argument_count + 2, "too many arguments");
   for (int index = 0; index < line->argument_count; index++) lua_pushstring(L, line->arguments[index]);
   lua_call(L, lua_gettop(L) - base - 1, 1);
-  line->exit_code = lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : EVA_EXIT_OK;
+  if (lua_isnil(L, -1)) return 0;
+  int is_whole;
+  lua_Integer code = lua_tointegerx(L, -1, &is_whole);
+  if (!is_whole || code < 0 || code > 255) {
+    return luaL_error(L, "a command returns its exit code, a whole number from 0 to 255");
+  }
+  line->exit_code = (int)code;
   return 0;
 }
 
@@ -87,8 +95,16 @@ static void choose_command(int argc, char **argv, command_line *line, char *path
   }
 }
 
+/* A closed standard descriptor would be taken by the first file that is opened. */
+static void open_standard_descriptors(void) {
+  int fd;
+  while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO) continue;
+  if (fd > STDERR_FILENO) close(fd);
+}
+
 int main(int argc, char **argv) {
   eva_error error;
+  open_standard_descriptors();
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
   eva_vm *vm = eva_vm_open(&error);
   if (!vm) {
@@ -105,7 +121,9 @@ int main(int argc, char **argv) {
   } else {
     exit_code = vm->error_exit;
     fflush(stdout);
-    fprintf(stderr, "evalua: %s\n", error.message);
+    fputs("evalua: ", stderr);
+    eva_log_text(error.message, strlen(error.message));
+    fputc('\n', stderr);
   }
   eva_vm_close(vm);
   if (fflush(stdout) != 0 && exit_code == EVA_EXIT_OK) exit_code = EVA_EXIT_INCOMPLETE;

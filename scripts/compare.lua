@@ -1,7 +1,10 @@
 -- evalua compare: two runs or more, item by item, each against the first.
 
+local baseline_store = require "evalua.baseline_store"
 local comparison_report = require "evalua.report.comparison"
 local fail = require "evalua.cli.fail"
+local formats = require "evalua.report.formats"
+local github = require "evalua.report.github"
 local json = require "evalua.json"
 local strict = require "evalua.strict"
 local options = require "evalua.cli.options"
@@ -17,9 +20,19 @@ if parsed.help then
   sys.stdout_write(options.help("compare"))
   return 0
 end
-local store = store_context.open(parsed.store, { read_only = true })
-local sides = {}
-for position = 1, #parsed do sides[position] = ref.resolve(store, parsed[position]) end
+local format = parsed.format or "pretty"
+local file_formats = {}
+for position, path in ipairs(parsed.output or {}) do
+  file_formats[position] = output.format_of(path, { "json", "md", "html", "csv" })
+end
+-- Baseline files need no store; of several variants in one, the variant of the other run is meant.
+local found_store = store_context.open(parsed.store, { read_only = true, optional = true })
+local store = baseline_store.over(found_store)
+local sides, variant = {}, nil
+for position = #parsed, 1, -1 do
+  sides[position] = ref.resolve(found_store, parsed[position], { files = true, variant = variant })
+  variant = variant or sides[position].variant
+end
 
 local compare = require "evalua.compare"
 
@@ -65,16 +78,31 @@ for _, result in ipairs(compare.runs(store, sides, { margin = parsed.margin })) 
   results[#results + 1] = result
 end
 
-if parsed.format == "json" then
-  for position, result in ipairs(results) do results[position] = report.mark_lists(compare.for_json(result)) end
-  stdout.write(json.encode(#results == 1 and results[1] or json.array(results)) .. "\n")
-else
+local function write_as(wanted, write)
+  if wanted ~= "json" then return formats.comparisons(wanted, write, store, results) end
+  local shown = {}
+  for position, result in ipairs(results) do shown[position] = report.mark_lists(compare.for_json(result)) end
+  write(json.encode(#shown == 1 and shown[1] or json.array(shown)) .. "\n")
+end
+
+if format == "pretty" then
+  local stop_commands, go_commands = github.guard()
+  if stop_commands then stdout.write(stop_commands) end
   for position, result in ipairs(results) do
     if position > 1 then stdout.write("\n") end
     comparison_report.put(view, result, { only = parsed.only, limit = parsed.limit, scorers = parsed.scorer })
   end
+  if go_commands then stdout.write(go_commands) end
+else
+  write_as(format, stdout.write)
 end
 stdout.flush()
+for position, path in ipairs(parsed.output or {}) do
+  local file = output.file(path)
+  write_as(file_formats[position], file.write)
+  file.close()
+end
+github.automatic({ store = store, comparisons = results }, format == "github")
 
 if parsed.fail_on then
   local worst = fail.codes.ok

@@ -23,5 +23,6 @@ local environment = require "evalua.environment"
 local globals = environment.new(path, require("evalua.suite").current())
 local chunk, syntax = environment.compile(source, path, globals)
 if not chunk then fail.script(tostring(syntax)) end
+collectgarbage("incremental", 200, 0) -- the start-up setting is for loading modules only
 local result = chunk(table.unpack(parsed))
 return math.type(result) == "integer" and result or 0

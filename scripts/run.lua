@@ -3,6 +3,8 @@
 local cases = require "evalua.cli.cases"
 local fail = require "evalua.cli.fail"
 local filters = require "evalua.cli.filters"
+local formats = require "evalua.report.formats"
+local github = require "evalua.report.github"
 local jsonl = require "evalua.report.jsonl"
 local options = require "evalua.cli.options"
 local output = require "evalua.cli.output"
@@ -22,7 +24,9 @@ if parsed.help then
   return 0
 end
 
-local function log(message) sys.stderr_write(message .. "\n") end
+sys.claim_stdout()
+
+local function log(message) sys.stderr_write(message:gsub("##%[", "# #[") .. "\n") end
 
 -- Everything that can be wrong with the command line is found before a suite is read.
 local format = parsed.format or "pretty"
@@ -31,13 +35,24 @@ for position, path in ipairs(parsed.output or {}) do file_formats[position] = ou
 if parsed.limit and parsed.sample then fail.usage("run: --limit and --sample exclude each other") end
 local ids = filters.ids(parsed.items)
 local filter = parsed.where and where.compile(parsed.where, where.item_fields)
-local suite_paths, case_paths = suites.find(parsed)
+-- --failed-from may name the suite.
+local suite_paths, case_paths = {}, {}
+if #parsed > 0 or not parsed.failed_from then suite_paths, case_paths = suites.find(parsed) end
 cases.check(parsed, case_paths)
 
+plan.choose_failed(parsed, suite_paths, case_paths, ids, store_context)
 local experiments, datasets = plan.load(suite_paths, case_paths, parsed)
 local stdout = output.stdout()
+local in_memory = store_context.url(parsed.store) == ":memory:"
+local existing = not in_memory and store_context.open(parsed.store, { read_only = true, optional = true }) or nil
+for _, experiment in ipairs(experiments) do
+  require("evalua.runner").check(experiment, { store = existing, items = ids })
+end
+if existing then store_context.close() end
 local store = plan.open_store(parsed, store_context)
 plan.check_datasets(experiments, datasets, store)
+plan.check_baselines(experiments, parsed, store)
+parsed.command_line = require("evalua.secrets").redact(table.concat({ "evalua", "run", ... }, " "))
 
 if parsed.dry_run then
   plan.describe(experiments, store, { ids = ids, filter = filter, options = parsed, format = format }, stdout)
@@ -54,6 +69,14 @@ if format == "jsonl" then
     stdout.write(text)
   end, store)
   listeners[#listeners + 1] = writer
+end
+
+-- In a workflow nothing that a model wrote may act as a command of the runner.
+local stop_commands, go_commands
+if format == "pretty" then stop_commands, go_commands = github.guard() end
+if stop_commands then
+  stdout.write(stop_commands)
+  stdout.flush()
 end
 
 local function run_one(experiment)
@@ -105,6 +128,10 @@ local function print_variants(summaries)
   end
 end
 
+for _, experiment in ipairs(experiments) do
+  require("evalua.runner").prepare(experiment, plan.runner_options(parsed, store, ids, filter, nil))
+end
+
 local summaries, failure = {}, nil
 for position, experiment in ipairs(experiments) do
   local ok, summary = pcall(run_one, experiment)
@@ -126,16 +153,22 @@ local overall = verdict.of(summaries)
 if #summaries > 0 or not failure then
   if format == "pretty" then print_variants(summaries) end
   if format == "json" and not failure then report.run(stdout.write, store, summaries, overall) end
-  stdout.flush()
 end
+if go_commands then stdout.write(go_commands) end
+local document = formats.document(store, summaries, overall)
+if formats.has(format) and not failure then formats.runs(format, stdout.write, document) end
+stdout.flush()
 for position, file in ipairs(files) do
-  if failure and file_formats[position] == "json" then
+  local file_format = file_formats[position]
+  if failure and file_format ~= "jsonl" then
     file.abandon()
   else
-    if file_formats[position] == "json" then report.run(file.write, store, summaries, overall) end
+    if file_format == "json" then report.run(file.write, store, summaries, overall) end
+    if formats.has(file_format) then formats.runs(file_format, file.write, document) end
     file.close()
   end
 end
+if #summaries > 0 then github.automatic(document, format == "github") end
 if store.close then store:close() end
 if failure then error(failure, 0) end
 return verdict.exit_code(summaries)

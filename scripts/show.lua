@@ -1,6 +1,9 @@
 -- evalua show: an experiment with its results, or one result in full.
 
+local baseline_store = require "evalua.baseline_store"
 local fail = require "evalua.cli.fail"
+local formats = require "evalua.report.formats"
+local items = require "evalua.report.items"
 local json = require "evalua.json"
 local strict = require "evalua.strict"
 local options = require "evalua.cli.options"
@@ -21,12 +24,30 @@ if parsed.help then
   return 0
 end
 local format = parsed.format or "pretty"
+local file_formats = {}
+for position, path in ipairs(parsed.output or {}) do file_formats[position] = output.format_of(path) end
+if parsed[2] and (formats.has(format) or parsed.output) then
+  fail.usage("show: one ITEM is printed pretty, json or jsonl; leave out ITEM for %s",
+    parsed.output and "-o" or "--format " .. format)
+end
 local stdout = output.stdout()
 local view = pretty.view(stdout.write)
 view.full = parsed.full
-local store = store_context.open(parsed.store, { read_only = true })
-local record = ref.resolve(store, parsed[1] or "latest")
+local found_store = store_context.open(parsed.store, { read_only = true, optional = parsed[1] ~= nil })
+local store = baseline_store.over(found_store)
+local record = ref.resolve(found_store, parsed[1] or "latest", { files = true })
 local summary = records.summary(store, record)
+if parsed.by then
+  if record.baseline_file then fail.usage("show --by: a baseline file has no fields of items; name a run") end
+  local slices = require "evalua.slices"
+  local built = slices.build(store, record, parsed.by)
+  for _, field in ipairs(parsed.by) do
+    local is_known = false
+    for value in pairs(built[field]) do is_known = is_known or value ~= slices.NONE end
+    if not is_known then fail.usage("--by %s: no item has that field; write it as metadata.lang", field) end
+  end
+  summary.slices = built
+end
 local filter = parsed.where and where.compile(parsed.where, where.result_fields)
 
 local known = {}
@@ -61,6 +82,15 @@ local function score_of(row)
   end
 end
 
+-- Entries {position, score}: those without a score last.
+local function by_score(left, right)
+  local a, b = left[2], right[2]
+  if a == b then return left[1] < right[1] end
+  if a == nil or b == nil then return b == nil end
+  if descending then return a > b end
+  return a < b
+end
+
 -- Positions of the selected results in the order of the scorer, those without a score last; the rows are read again
 -- when they are printed, so that only numbers are kept.
 local function sorted_positions()
@@ -68,13 +98,7 @@ local function sorted_positions()
   report.each_result(store, record.id, { failed = nil }, function(row)
     if selected(row) then found[#found + 1] = { row.position, score_of(row) } end
   end)
-  table.sort(found, function(left, right)
-    local a, b = left[2], right[2]
-    if a == b then return left[1] < right[1] end
-    if a == nil or b == nil then return b == nil end
-    if descending then return a > b end
-    return a < b
-  end)
+  table.sort(found, by_score)
   return found
 end
 
@@ -99,11 +123,33 @@ local function each_selected(each)
   return all and math.max(count, records.counts(store, record).done) or count
 end
 
+-- Items with several trials, one row each: those of which a trial is selected.
+local function merged_rows(reduction)
+  local rows, count = {}, 0
+  local all = not parsed.failed and not filter
+  items.each(store, record.id, reduction, function(row, of_trials)
+    local wanted = all
+    for _, trial in ipairs(of_trials) do wanted = wanted or selected(trial) end
+    if not wanted then return end
+    count = count + 1
+    if sort_id or count <= limit then rows[#rows + 1] = row end
+    return not (all and not sort_id and count >= limit)
+  end)
+  if all and not sort_id then count = math.max(count, records.counts(store, record).done) end
+  if sort_id then
+    for position, row in ipairs(rows) do rows[position] = { position, score_of(row), row } end
+    table.sort(rows, by_score)
+    for position, entry in ipairs(rows) do rows[position] = position <= limit and entry[3] or nil end
+  end
+  return rows, count
+end
+
 local function show_item(item_id)
-  local found = 0
+  local found, passed = 0, 0
   report.each_result(store, record.id, { item_id = item_id }, function(row)
     if row.item_id ~= item_id then return end
     found = found + 1
+    passed = passed + ((row.status == "ok" and row.passed == true) and 1 or 0)
     if format == "pretty" then
       if found > 1 then stdout.write("\n") end
       pretty.result(view, row)
@@ -115,22 +161,41 @@ local function show_item(item_id)
     fail.usage("experiment %d has no result of an item %s; `evalua show %d` lists them", record.number, item_id,
       record.number)
   end
+  if found > 1 and format == "pretty" then stdout.write(("\npassed in %d of %d trials\n"):format(passed, found)) end
 end
 
-local function show_json()
-  stdout.write(report.head(summary):sub(1, -2) .. ',"results":[')
+local function write_json(write)
+  write(report.head(summary):sub(1, -2) .. ',"results":[')
   local first = true
   each_selected(function(row)
-    stdout.write((first and "\n" or ",\n") .. report.result(row))
+    write((first and "\n" or ",\n") .. report.result(row))
     first = false
   end)
-  stdout.write("]}\n")
+  write("]}\n")
+end
+
+-- Every format but the pretty one.
+local function write_as(wanted, write)
+  if wanted == "json" then
+    write_json(write)
+  elseif wanted == "jsonl" then
+    each_selected(function(row) write(report.result(row) .. "\n") end)
+  else
+    local document = formats.document(store, { summary }, summary.verdict)
+    document.each = function(_, visit) each_selected(visit) end
+    formats.runs(wanted, write, document)
+  end
 end
 
 local function show_pretty()
   pretty.summary(view, store, summary, { worst = false })
-  local rows = {}
-  local count = each_selected(function(row) rows[#rows + 1] = row end)
+  local rows, count = {}
+  local reduction = items.reduction_of(summary)
+  if reduction then
+    rows, count = merged_rows(reduction)
+  else
+    count = each_selected(function(row) rows[#rows + 1] = row end)
+  end
   stdout.write("\n")
   if count == 0 then
     stdout.write((parsed.failed or filter) and "no such result\n" or "no results\n")
@@ -140,16 +205,24 @@ local function show_pretty()
   if count > #rows then stdout.write(("%d of %d; --limit N shows more\n"):format(#rows, count)) end
 end
 
+local stop_commands, go_commands
+if format == "pretty" then stop_commands, go_commands = require("evalua.report.github").guard() end
+if stop_commands then stdout.write(stop_commands) end
 if parsed[2] then
   show_item(parsed[2])
-elseif format == "json" then
-  show_json()
-elseif format == "jsonl" then
-  each_selected(function(row) stdout.write(report.result(row) .. "\n") end)
-else
+elseif format == "pretty" then
   show_pretty()
+else
+  write_as(format, stdout.write)
 end
+if go_commands then stdout.write(go_commands) end
 stdout.flush()
+limit = parsed.limit or math.maxinteger -- what is printed pretty is a part; a file has all
+for position, path in ipairs(parsed.output or {}) do
+  local file = output.file(path)
+  write_as(file_formats[position], file.write)
+  file.close()
+end
 if filter and filter.absent > 0 then
   sys.stderr_write(("--where: %d results lack a value that it compares and were left out (the first: %s)\n"):format(
     filter.absent, tostring(filter.first_absent)))

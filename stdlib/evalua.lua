@@ -16,17 +16,21 @@ local names = {
   experiment = { "evalua.experiment", "declare" },
   experiments = { "evalua.experiments", "api" },
   fail = { "evalua.failure", "raise" },
+  fetch = { "evalua.fetch", "fetch" },
   file = { "evalua.param", "file" },
+  http = { "evalua.http", "declare" },
   json = { "evalua.json" },
   jsonl = { "evalua.source", "jsonl" },
   matrix = { "evalua.matrix", "each" },
   null = { "evalua.json", "null" },
   param = { "evalua.param", "declare" },
   processor = { "evalua.target", "processor" },
+  reducers = { "evalua.trials", "reducers" },
   rule = { "evalua.rules", "custom" },
   rules = { "evalua.rule_kinds", "builders" },
   scorer = { "evalua.declared_scorer" },
   scorers = { "evalua.scorer", "builtins" },
+  signal = { "evalua.signal", "make" },
   sleep = { "evalua.tasks", "sleep" },
   spawn = { "evalua.spawn" },
   target = { "evalua.target", "declare" },
@@ -36,8 +40,8 @@ local names = {
 
 -- Names of the design whose machinery is not there yet.
 local later = {
-  agent = true, embed = true, fetch = true, generate = true, http = true, limit = true, metrics = true, model = true,
-  reducers = true, signal = true, tool = true,
+  agent = true, embed = true, generate = true, limit = true, metrics = true, model = true,
+  tool = true,
 }
 
 local function known_names()

@@ -1,6 +1,8 @@
 /* Log lines on stderr, with levels, free of terminal escapes. */
 #include "base/log.h"
 
+#include <stdio.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -38,6 +40,27 @@ static void mask_controls(eva_buf *line, size_t start) {
       line->data[i] = '?';
       line->data[++i] = '?';
     }
+  }
+}
+
+/* The bytes of the character at `text` that must not reach a terminal, or 0. */
+static size_t unsafe_bytes(const unsigned char *text, size_t len) {
+  if ((text[0] < ' ' && text[0] != '\n' && text[0] != '\t') || text[0] == 0x7f) return 1;
+  if (len >= 2 && text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f) return 2; /* C1: CSI among them */
+  if (len >= 3 && text[0] == 0xe2 && text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) return 3;
+  if (len >= 3 && text[0] == 0xe2 && text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9) return 3;
+  return 0;
+}
+
+void eva_log_text(const char *text, size_t len) {
+  int at_start = 1;
+  for (size_t at = 0; at < len;) {
+    const unsigned char *c = (const unsigned char *)text + at;
+    size_t unsafe = unsafe_bytes(c, len - at);
+    if (at_start && (*c == ':' || *c == '#')) fputc(' ', stderr);
+    at_start = *c == '\n';
+    fputc(unsafe ? '?' : *c, stderr);
+    at += unsafe ? unsafe : 1;
   }
 }
 

@@ -19,6 +19,9 @@ enum {
   PREFETCH_MS = 4,              /* as many as it gets through in this time: none where items are slow */
   LONELY_MAX = 4,               /* workers beside the crew for items that were interrupted too often */
   BACKLOG_BYTES_MAX = 16 * 1024 * 1024,
+  TIMEOUT_GRACE_MS = 100,       /* for results that are on their way when the time of the run is up */
+  KILL_AGAIN_MS = 1000,
+  STORE_NAP_MS = 20,
   RETRY_FIRST_MS = 1000,
   RETRY_MAX_MS = 30000
 };
@@ -49,21 +52,32 @@ void coordinator_break(coordinator *c, const char *format, ...) {
   c->is_stopping = c->is_ended = 1;
 }
 
-static void on_grace_over(uv_timer_t *timer) { ((coordinator *)timer->data)->is_ended = 1; }
+static void on_grace_over(uv_timer_t *timer);
+
+/* What still runs is killed; its sockets end, and what they hold is read and stored. A second time it is insisted. */
+static void kill_crew(coordinator *c) {
+  if (c->kills++ > 1) c->is_ended = 1;
+  for (int index = 0; index < c->crew_size; index++) {
+    if (c->crew[index].pid) kill(c->crew[index].pid, c->kills == 1 ? SIGUSR2 : SIGKILL);
+  }
+  uv_timer_start(&c->grace, on_grace_over, KILL_AGAIN_MS, 0);
+}
+
+static void on_grace_over(uv_timer_t *timer) { kill_crew(timer->data); }
 
 void coordinator_stop(coordinator *c, eva_run_end why) {
   if (c->is_stopping) return;
   c->is_stopping = 1;
   c->end = why;
   for (int index = 0; index < c->crew_size; index++) crew_order(&c->crew[index], EVA_FRAME_HOLD);
-  uv_timer_start(&c->grace, on_grace_over, why == EVA_RUN_TIMED_OUT ? 0 : EVA_CANCEL_GRACE_MS, 0);
+  uv_timer_start(&c->grace, on_grace_over, why == EVA_RUN_TIMED_OUT ? TIMEOUT_GRACE_MS : EVA_CANCEL_GRACE_MS, 0);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
   coordinator *c = handle->data;
   (void)number;
   if (c->is_stopping) {
-    c->is_ended = 1;
+    kill_crew(c);
     return;
   }
   eva_log(EVA_LOG_WARNING, "stopping: items in flight get %d s; once more to stop at once", EVA_CANCEL_GRACE_MS / 1000);
@@ -89,7 +103,7 @@ static int fill_page(coordinator *c) {
   eva_buf_clear(&c->page);
   c->page_at = 0;
   eva_code code = eva_jobs_page(c->options->store, c->options->experiment_id, c->page_last, PAGE_JOBS,
-                                c->options->missing_only, encode_job, c, &error);
+                                c->options->set, encode_job, c, &error);
   if (code != EVA_OK) {
     coordinator_break(c, "the items cannot be read: %s", error.message);
     return 0;
@@ -128,8 +142,8 @@ static void give_again(coordinator *c, crew_member *member, int index) {
   eva_error error;
   assignment job = c->waiting.all[index];
   again given = {member, &job};
-  if (eva_jobs_page(c->options->store, c->options->experiment_id, job.position - 1, 1, 0, encode_again, &given,
-                    &error) != EVA_OK) {
+  if (eva_jobs_page(c->options->store, c->options->experiment_id, job.position - 1, 1, EVA_JOBS_ALL, encode_again,
+                    &given, &error) != EVA_OK) {
     coordinator_break(c, "an item cannot be read again: %s", error.message);
     return;
   }
@@ -253,9 +267,11 @@ void coordinator_result(coordinator *c, crew_member *member, eva_cursor *payload
 
 /* ==== Deaths ==== */
 
-static int was_running(const crew_member *member, int64_t position) {
+/* When it started (wall clock, ms); 0: it had not. */
+static int64_t running_since(const crew_member *member, int64_t position) {
   for (int slot = 0; slot < member->board->slots; slot++) {
-    if (atomic_load(&member->board->running[slot]) == position) return 1;
+    if (atomic_load(&member->board->running[slot].position) != position) continue;
+    return atomic_load(&member->board->running[slot].started_at_ms);
   }
   return 0;
 }
@@ -275,6 +291,7 @@ typedef struct crashed {
   const assignment *job;
   const char *why;
   eva_status status;
+  int64_t started_at_ms;
 } crashed;
 
 static void encode_crashed(void *context, const eva_job *item) {
@@ -287,8 +304,9 @@ static void encode_crashed(void *context, const eva_job *item) {
                           .item_id = item->item_id,
                           .status = given->status,
                           .passed = 0,
+                          .started_at_ms = given->started_at_ms,
                           .completed_at_ms = now,
-                          .latency_ms = -1};
+                          .latency_ms = (double)(now - given->started_at_ms)};
   eva_buf error = {0};
   eva_buf_printf(&error, "{\"code\":\"%s\",\"message\":\"%s\"}",
                  given->status == EVA_STATUS_TIMEOUT ? "timeout" : "worker_crashed", given->why);
@@ -300,12 +318,13 @@ static void encode_crashed(void *context, const eva_job *item) {
   eva_buf_free(&error);
 }
 
-static void fail_crashed(coordinator *c, const assignment *job, eva_status status, const char *why) {
+static void fail_crashed(coordinator *c, const assignment *job, int64_t started_at_ms, eva_status status,
+                         const char *why) {
   eva_buf out = {0};
   eva_error error;
-  crashed given = {&out, job, why, status};
-  if (eva_jobs_page(c->options->store, c->options->experiment_id, job->position - 1, 1, 0, encode_crashed, &given,
-                    &error) != EVA_OK) {
+  crashed given = {&out, job, why, status, started_at_ms};
+  if (eva_jobs_page(c->options->store, c->options->experiment_id, job->position - 1, 1, EVA_JOBS_ALL, encode_crashed,
+                    &given, &error) != EVA_OK) {
     coordinator_break(c, "an item cannot be read: %s", error.message);
   } else {
     eva_result_head head;
@@ -319,23 +338,21 @@ static void fail_crashed(coordinator *c, const assignment *job, eva_status statu
 /* Whose code held the process fails; when that is nobody's, all that ran do. The others run again. */
 void coordinator_lost(coordinator *c, crew_member *member, int wait_status) {
   char why[256];
-  int had_running = 0;
   int64_t culprit = atomic_load(&member->board->on_cpu);
   describe_death(wait_status, why, sizeof why);
-  if (c->is_ended) return;
+  if (c->is_stopping) return; /* killed, or lost: what it ran has no result */
   if (member->stuck_on) culprit = member->stuck_on;
   for (int index = 0; index < member->jobs.count; index++) {
     assignment job = member->jobs.all[index];
-    int ran = was_running(member, job.position);
-    had_running |= ran;
+    int64_t ran = running_since(member, job.position);
     if (ran && member->stuck_on == job.position) {
-      fail_crashed(c, &job, EVA_STATUS_TIMEOUT,
+      fail_crashed(c, &job, ran, EVA_STATUS_TIMEOUT,
                    "its time was up and it could not be interrupted (stuck in a C function or a finalizer), so its "
                    "worker was killed");
       continue;
     }
     if (ran && (culprit == 0 || culprit == job.position || member->is_alone)) {
-      fail_crashed(c, &job, EVA_STATUS_ERROR, why);
+      fail_crashed(c, &job, ran, EVA_STATUS_ERROR, why);
       continue;
     }
     job.attempt++;
@@ -344,11 +361,10 @@ void coordinator_lost(coordinator *c, crew_member *member, int wait_status) {
     assignment_add(&c->waiting, job);
   }
   member->jobs.count = 0;
-  if (had_running) c->crashes_in_a_row = 0;
-  else c->crashes_in_a_row++;
+  if (!member->stuck_on) c->crashes_in_a_row++;
   if (c->crashes_in_a_row >= EVA_CRASHES_IN_A_ROW_MAX) {
-    coordinator_break(c, "workers die again and again before they run anything (%d in a row; %s)", c->crashes_in_a_row,
-                      why);
+    coordinator_break(c, "workers die again and again: %d in a row without a result between them; the last one: %s",
+                      c->crashes_in_a_row, why);
   }
 }
 
@@ -391,7 +407,9 @@ static void take_turn(coordinator *c) {
   ledger_flush(c);
   if (c->is_ended) return;
   if (c->is_stopping) {
-    if (everything_drained(c)) c->is_ended = 1;
+    if (!everything_drained(c)) return;
+    ledger_commit(c);
+    if (ledger_is_empty(c)) c->is_ended = 1;
     return;
   }
   replace_dead(c);
@@ -437,6 +455,7 @@ static void on_tick(uv_timer_t *timer) {
     member->results_before = member->results;
   }
   if (c->options->on_tick) c->options->on_tick(c->options->context, &c->progress);
+  if (!c->is_stopping && c->options->is_aborted(c->options->context)) coordinator_stop(c, EVA_RUN_CANCELLED);
 }
 
 static void count_closed(uv_handle_t *handle) { ((coordinator *)handle->data)->open_handles--; }
@@ -484,18 +503,42 @@ static void start_crew(coordinator *c) {
   }
 }
 
+static void clear_stored(void *context, int64_t position) {
+  coordinator *c = context;
+  if (position <= c->options->selected) c->stored_bits[position / 8] &= (unsigned char)~(1u << (position % 8));
+}
+
+/* Where only a part of the selection runs, the rest counts as stored. */
+static void mark_stored(coordinator *c) {
+  const eva_run_options *options = c->options;
+  size_t size = (size_t)options->selected / 8 + 2;
+  eva_error error;
+  c->stored_bits = eva_alloc_zeroed(size, 1);
+  if (options->set == EVA_JOBS_ALL) return;
+  memset(c->stored_bits, 0xff, size);
+  if (eva_jobs_positions(options->store, options->experiment_id, options->set, clear_stored, c, &error) != EVA_OK) {
+    coordinator_break(c, "what is left to run cannot be read: %s", error.message);
+  }
+}
+
 eva_run_end eva_coordinate(const eva_run_options *options, eva_run_progress *progress, eva_error *error) {
   coordinator c = {.options = options, .error = error, .random = eva_clock_monotonic_ns() | 1};
   c.progress.total = options->total;
-  c.stored_bits = eva_alloc_zeroed((size_t)options->total / 8 + 2, 1);
+  mark_stored(&c);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   open_handles(&c);
   start_crew(&c);
   while (!c.is_ended) uv_run(options->loop, UV_RUN_ONCE);
   c.is_stopping = 1;
   ledger_commit(&c);
+  while (!ledger_is_empty(&c) && !c.is_store_broken) { /* locked by others: up to store_timeout */
+    uv_sleep(STORE_NAP_MS);
+    ledger_commit(&c);
+  }
+  /* A resumed run that had nothing left to run tells what is stored. */
+  if (options->set == EVA_JOBS_MISSING && options->total == 0) ledger_report(&c);
   crew_end_all(&c);
-  if (c.end == EVA_RUN_BROKEN && eva_store_in_transaction(options->store)) eva_store_rollback(options->store);
+  if (c.is_store_broken && eva_store_in_transaction(options->store)) eva_store_rollback(options->store);
   close_handles(&c);
   prctl(PR_SET_CHILD_SUBREAPER, 0);
   free(c.crew);

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "engine/worker.h"
+#include "store/runs.h"
 #include "store/store.h"
 
 enum {
@@ -28,18 +29,20 @@ typedef struct eva_run_options {
   eva_store *store;
   const char *experiment_id;
   uv_loop_t *loop;
-  int64_t total;           /* jobs selected */
+  int64_t selected;        /* jobs of the selection */
+  int64_t total;           /* of them to run: all, or those of `set` */
   int max_concurrency;     /* over all workers */
   int workers;
   int max_retries;
   int64_t max_failures;    /* 0: no limit */
   int64_t timeout_ms;      /* of the whole run, 0: none */
-  int missing_only;        /* resume */
+  eva_job_set set;         /* which jobs of the selection run */
   const eva_worker_program *program;
   void *context;
   /* After a commit: positions up to reported_to (all of them, in order) are stored. */
   void (*on_commit)(void *context, int64_t reported_from, int64_t reported_to, const eva_run_progress *progress);
   void (*on_tick)(void *context, const eva_run_progress *progress); /* every 100 ms */
+  int (*is_aborted)(void *context); /* asked every 100 ms: the script wants the run to end as if by Ctrl-C */
 } eva_run_options;
 
 typedef enum eva_run_end {

@@ -59,6 +59,7 @@ typedef struct coordinator {
   int64_t uncommitted;       /* rows inserted since begin */
   int64_t uncommitted_failed;
   uint64_t begun_ns;         /* of the transaction */
+  int is_store_broken;       /* nothing more can be stored */
   uint64_t busy_since_ns;    /* the database is locked by others since; 0: it is not */
   int64_t received, received_failed; /* final results */
   unsigned char *stored_bits;        /* one a position: committed */
@@ -72,6 +73,7 @@ typedef struct coordinator {
   int open_handles;
   int is_stopping;           /* nothing new is assigned */
   int is_ended;
+  int kills;                 /* how often the crew was told to end now */
   int crashes_in_a_row;
   uint64_t random;           /* for jitter */
   eva_run_end end;
@@ -96,5 +98,6 @@ void ledger_add(coordinator *c, const assignment *job, eva_text payload, int is_
 void ledger_flush(coordinator *c);  /* inserts what waits, commits what is due */
 void ledger_commit(coordinator *c); /* inserts and commits everything now, if the database lets us */
 int ledger_is_empty(const coordinator *c);
+void ledger_report(coordinator *c); /* what has been committed */
 
 #endif

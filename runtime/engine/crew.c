@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "engine/coordinator_private.h"
+#include "io/process_spawn.h"
 
 enum { READ_SIZE = 256 * 1024, END_WAIT_MS = 1000 };
 
@@ -38,14 +39,16 @@ static void watch(crew_member *member, int writing) {
 int crew_start(coordinator *c, crew_member *member, int slots) {
   int sockets[2];
   ledger_commit(c); /* no fork inside a transaction */
-  if (c->end == EVA_RUN_BROKEN) return -1;
+  if (c->is_store_broken) return -1;
   if (thread_count() != 1) {
     eva_error_set(c->error, EVA_E_STATE, NULL, "a second thread runs in this process; workers cannot be forked safely");
     return -1;
   }
-  size_t board_size = sizeof(eva_worker_board) + (size_t)slots * sizeof(int64_t);
-  eva_worker_board *board = mmap(NULL, board_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  eva_worker_board *board;
+  size_t board_size = sizeof(eva_worker_board) + (size_t)slots * sizeof board->running[0];
+  board = mmap(NULL, board_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (board == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) != 0) {
+    if (board != MAP_FAILED) munmap(board, board_size);
     eva_error_set(c->error, EVA_E_IO, NULL, "cannot make the channel of a worker: %s", strerror(errno));
     return -1;
   }
@@ -168,13 +171,18 @@ static void kill_strays(void) {
     size_t len = file ? fread(text, 1, sizeof text - 1, file) : 0;
     if (file) fclose(file);
     text[len] = 0;
+    int killed = 0;
     char *at = text;
-    long pid = strtol(at, &at, 10);
-    if (pid <= 0) return;
-    for (; pid > 0; pid = strtol(at, &at, 10)) {
-      kill((pid_t)pid, SIGKILL);
+    for (;;) {
+      char *end;
+      long pid = strtol(at, &end, 10);
+      if (pid <= 0 || *end != ' ') break; /* the end, or a number that the buffer cut */
+      at = end;
+      if (eva_process_is_live((pid_t)pid) || kill((pid_t)pid, SIGKILL) != 0) continue;
       while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR) continue;
+      killed++;
     }
+    if (!killed) return;
   }
 }
 

@@ -25,6 +25,7 @@ int ledger_is_empty(const coordinator *c) {
 }
 
 static void broken_store(coordinator *c, const char *doing, const eva_error *error) {
+  c->is_store_broken = 1;
   int64_t lost = c->received - c->progress.done;
   coordinator_break(c, "%s%s%s: %s; %lld finished results are not stored (%lld of %lld are)", error->where,
                     error->where[0] ? ": " : "", doing, error->message, (long long)lost, (long long)c->progress.done,
@@ -64,6 +65,7 @@ static eva_code insert_result(coordinator *c, const ledger_entry *entry, eva_cur
   if (!entry->is_final) {
     eva_attempt_row attempt = {c->options->experiment_id, head.item_id, head.trial, entry->job.try_number,
                                eva_status_name(head.status), texts[1], head.started_at_ms, head.latency_ms};
+    if (c->options->set != EVA_JOBS_ALL) return eva_attempt_append(c->options->store, &attempt, error);
     return eva_attempt_add(c->options->store, &attempt, error);
   }
   eva_result_row row = {.experiment_id = c->options->experiment_id,
@@ -86,7 +88,8 @@ static eva_code insert_result(coordinator *c, const ledger_entry *entry, eva_cur
                         .latency_ms = head.latency_ms,
                         .retry_count = entry->job.try_number - 1,
                         .interrupted_by = entry->job.interrupted_by};
-  eva_code code = eva_result_add(c->options->store, &row, error);
+  eva_code code = c->options->set == EVA_JOBS_ALL ? eva_result_add(c->options->store, &row, error)
+                                                  : eva_result_replace(c->options->store, &row, error);
   if (code == EVA_E_EXISTS) return EVA_OK; /* stored by an earlier assignment: that one counts */
   if (code != EVA_OK) return code;
   remember_position(c, head.position);
@@ -124,8 +127,7 @@ static int begin(coordinator *c) {
   return 0;
 }
 
-/* Everything up to here is on its way to be reported. */
-static void report(coordinator *c) {
+void ledger_report(coordinator *c) {
   for (int64_t index = 0; index < c->unreported_count; index++) {
     int64_t position = c->unreported[index];
     c->stored_bits[position / 8] |= (unsigned char)(1u << (position % 8));
@@ -135,7 +137,7 @@ static void report(coordinator *c) {
   c->progress.failed += c->uncommitted_failed;
   c->uncommitted = c->uncommitted_failed = 0;
   int64_t from = c->reported_to + 1, to = c->reported_to;
-  while (to < c->progress.total && (c->stored_bits[(to + 1) / 8] >> ((to + 1) % 8) & 1)) to++;
+  while (to < c->options->selected && (c->stored_bits[(to + 1) / 8] >> ((to + 1) % 8) & 1)) to++;
   c->reported_to = to;
   if (c->options->on_commit) c->options->on_commit(c->options->context, from, to, &c->progress);
 }
@@ -160,25 +162,25 @@ static void insert_backlog(coordinator *c) {
 
 void ledger_commit(coordinator *c) {
   eva_error error;
-  if (c->end == EVA_RUN_BROKEN) return;
+  if (c->is_store_broken) return;
   if (c->backlog_at < c->backlog.len) {
     if (!begin(c)) return;
     insert_backlog(c);
   }
-  if (c->end == EVA_RUN_BROKEN || !eva_store_in_transaction(c->options->store)) return;
+  if (c->is_store_broken || !eva_store_in_transaction(c->options->store)) return;
   if (eva_store_commit(c->options->store, &error) != EVA_OK) {
     broken_store(c, "the last results cannot be committed", &error);
     return;
   }
-  report(c);
+  ledger_report(c);
 }
 
 void ledger_flush(coordinator *c) {
-  if (c->end == EVA_RUN_BROKEN) return;
+  if (c->is_store_broken) return;
   if (c->backlog_at < c->backlog.len) {
     if (!begin(c)) return;
     insert_backlog(c);
-    if (c->end == EVA_RUN_BROKEN) return;
+    if (c->is_store_broken) return;
   }
   if (!eva_store_in_transaction(c->options->store)) return;
   int is_old = eva_clock_monotonic_ns() - c->begun_ns >= (uint64_t)EVA_COMMIT_MS * 1000000;

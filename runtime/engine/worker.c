@@ -1,6 +1,7 @@
 /* The loop of a worker process; see worker.h. */
 #include "engine/worker.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,6 +10,8 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 enum { READ_SIZE = 256 * 1024, FLUSH_SIZE = 64 * 1024 };
 
@@ -84,7 +87,7 @@ void eva_worker_on_cpu(eva_worker *worker, int64_t position, uint64_t until_ns) 
 }
 
 void eva_worker_done(eva_worker *worker, int slot) {
-  atomic_store_explicit(&worker->board->running[slot], 0, memory_order_relaxed);
+  atomic_store_explicit(&worker->board->running[slot].position, 0, memory_order_relaxed);
   worker->free_slots[worker->free_count++] = slot;
   if (worker->out.len - worker->out_at > FLUSH_SIZE) send_out(worker);
 }
@@ -95,7 +98,8 @@ static void start_job(eva_worker *worker, eva_cursor *payload) {
   eva_job_frame frame;
   if (!eva_get_job(payload, &frame)) worker_exit(worker, EXIT_FAILURE);
   int slot = worker->free_slots[--worker->free_count];
-  atomic_store_explicit(&worker->board->running[slot], frame.position, memory_order_relaxed);
+  atomic_store_explicit(&worker->board->running[slot].started_at_ms, eva_clock_wall_ms(), memory_order_relaxed);
+  atomic_store_explicit(&worker->board->running[slot].position, frame.position, memory_order_relaxed);
   worker->program->start(worker->program->context, worker, slot, &frame);
 }
 
@@ -168,10 +172,26 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
   ssize_t count = recv(worker->socket, worker->in.data + worker->in.len, READ_SIZE, 0);
   if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) worker_exit(worker, EXIT_FAILURE);
   if (count > 0) worker->in.len += (size_t)count;
-  if (worker->free_count == 0) look_for_orders(worker);
+  look_for_orders(worker);
 }
 
 /* ==== Life ==== */
+
+/* Takes what an inherited descriptor refers to away but keeps its number: a file that a suite opened before the fork then
+ * fails (EBADF) instead of writing into whatever gets the number next. */
+static void block_inherited(int kept) {
+  int blocker = open("/", O_PATH | O_CLOEXEC);
+  DIR *list = opendir("/proc/self/fd");
+  if (!list || blocker < 0) {
+    close_range((unsigned)kept + 1, ~0U, 0);
+    return;
+  }
+  for (struct dirent *entry; (entry = readdir(list));) {
+    int fd = atoi(entry->d_name);
+    if (fd > kept && fd != blocker && fd != dirfd(list)) dup3(blocker, fd, O_CLOEXEC);
+  }
+  closedir(list);
+}
 
 /* Of the inherited descriptors only the standard ones and the own socket stay; the store must not be reachable. */
 static int close_inherited(int socket) {
@@ -179,9 +199,7 @@ static int close_inherited(int socket) {
   if (socket != KEPT) {
     if (dup2(socket, KEPT) < 0) return -1;
   }
-  if (close_range(KEPT + 1, ~0U, 0) != 0) {
-    for (int fd = KEPT + 1; fd < 65536; fd++) close(fd);
-  }
+  block_inherited(KEPT);
   fcntl(KEPT, F_SETFD, FD_CLOEXEC);
   fcntl(KEPT, F_SETFL, O_NONBLOCK);
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

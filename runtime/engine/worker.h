@@ -13,7 +13,10 @@ typedef struct eva_worker_board {
   _Atomic int64_t on_cpu;    /* the position whose code holds the process; 0: none */
   _Atomic uint64_t cpu_until_ns; /* when that code must have ended (monotonic clock); 0: no deadline */
   int slots;
-  _Atomic int64_t running[]; /* [slots] positions that have started; 0: free */
+  struct {
+    _Atomic int64_t position;      /* that has started; 0: free */
+    _Atomic int64_t started_at_ms; /* wall clock */
+  } running[]; /* [slots] */
 } eva_worker_board;
 
 typedef struct eva_worker eva_worker;

@@ -45,6 +45,14 @@ int eva_process_live_count(void) {
   return count;
 }
 
+int eva_process_is_live(pid_t pid) {
+  if (atomic_load(&groups_owner) != (int)getpid()) return 0;
+  for (int i = 0; i < EVA_PROCESS_MAX; i++) {
+    if (atomic_load(&groups[i]) == (int)pid) return 1;
+  }
+  return 0;
+}
+
 /* Returns a free place, or -1. The table that a fork copied is emptied first. */
 static int table_find_free(void) {
   if (atomic_load(&groups_owner) != (int)getpid()) {

@@ -48,5 +48,7 @@ int eva_spawn_reap(eva_spawned *spawned, int *status);
 void eva_process_kill_all(void);
 /* How many groups of this process are live. */
 int eva_process_live_count(void);
+/* 1: this process started it and has not reaped it yet. */
+int eva_process_is_live(pid_t pid);
 
 #endif

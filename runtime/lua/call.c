@@ -43,6 +43,17 @@ static int is_user_line(const char *line, size_t len) {
   return len > 0;
 }
 
+void eva_push_place(lua_State *L) {
+  lua_Debug frame;
+  for (int level = 0; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "Sl", &frame);
+    if (frame.currentline <= 0 || !is_user_line(frame.short_src, strlen(frame.short_src))) continue;
+    lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
+    return;
+  }
+  lua_pushliteral(L, "");
+}
+
 void eva_push_trace(lua_State *L, lua_State *of, int level) {
   luaL_traceback(L, of, NULL, level);
   const char *trace = lua_tostring(L, -1);

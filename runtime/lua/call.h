@@ -22,6 +22,9 @@ eva_code eva_call_protected(eva_vm *vm, lua_CFunction function, void *argument, 
 /* Resumes `co`; the only lua_resume site. Keeps vm->running. Returns Lua's status. */
 int eva_resume(eva_vm *vm, lua_State *co, int argument_count, int *result_count);
 
+/* Pushes "file:line: " of the innermost function of a user's script on the stack of L, "" where there is none. */
+void eva_push_place(lua_State *L);
+
 /* Pushes onto L the lines of the stack of `of` that belong to user's scripts ("" if none), a few at most. */
 void eva_push_trace(lua_State *L, lua_State *of, int level);
 

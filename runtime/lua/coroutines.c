@@ -22,7 +22,6 @@ static int resume_inner(lua_State *L, lua_State *co, int argument_count) {
   int status = eva_resume(eva_vm_of(L), co, argument_count, &result_count);
   eva_vm *vm = eva_vm_of(L);
   if (vm->interrupted && !vm->closing) { /* the time of the item is up: L is left as co was */
-    lua_settop(co, 0);
     if (lua_isyieldable(L)) return -2;
     eva_deadline_hook(L);
     lua_pushliteral(L, "the time of the item is up");

@@ -1,18 +1,23 @@
 /* evalua.native.engine: runs the items of an experiment. In the coordinator it hands a selection to the engine; in a
  * worker it starts a coroutine for each job and turns what the item's Lua emits into a result frame. */
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "data/json.h"
 #include "engine/coordinator.h"
 #include "io/process_spawn.h"
 #include "lua/call.h"
 #include "lua/lib_store.h"
 #include "lua/task.h"
 
+enum { TRIM_FROM = 4 * 1024 * 1024 /* bytes of Lua: below, a full collection costs more than it gives back */ };
+enum { RESULT_BYTES_MAX = 256 * 1024 * 1024 }; /* of one result with everything in it; below EVA_FRAME_MAX */
 enum { MEMORY_PER_WORKER = 1024 * 1024 * 1024 }; /* bytes of Lua beyond what the suite holds at the fork */
 
 /* A job in a slot of this worker. */
@@ -33,6 +38,7 @@ typedef struct engine {
   int slots;           /* max_concurrency: no worker has more */
   running_item *items; /* in a worker: by slot */
   eva_buf spare;       /* error texts */
+  _Atomic int *signal; /* of the script's signal; NULL: none */
 } engine;
 
 static const char SPEC[] = "evalua.run"; /* in the registry: the options of the run */
@@ -145,26 +151,30 @@ static int l_emit(lua_State *L) {
     put_outcome(L, out, lua_gettop(L) - 1, lua_gettop(L));
     lua_pop(L, 2);
   }
+  if (out->len - offset > RESULT_BYTES_MAX) { /* what the scorers said, or info: outputs have a smaller limit */
+    out->len = offset;
+    item->is_emitted = 0;
+    return luaL_error(L, "the result of the item, with info and scores, has more than %d bytes (result_bytes)",
+                      RESULT_BYTES_MAX);
+  }
   eva_frame_end(out, offset);
   return 0;
 }
 
 /* The item's own Lua ended without a result: an error of ours, or no memory. */
 static void emit_failure(engine *e, running_item *item, eva_scope *scope) {
-  const char *text = "the item ended without a result";
-  if (scope->outcome == EVA_FAILED && lua_type(scope->co, -1) == LUA_TSTRING) text = lua_tostring(scope->co, -1);
-  int is_memory = strcmp(text, "not enough memory") == 0;
+  eva_text text = EVA_TEXT_LITERAL("the item ended without a result");
+  if (scope->outcome == EVA_FAILED && lua_type(scope->co, -1) == LUA_TSTRING) {
+    text.data = lua_tolstring(scope->co, -1, &text.len);
+  }
+  int is_memory = text.len == strlen("not enough memory") && memcmp(text.data, "not enough memory", text.len) == 0;
   eva_result_head head = {.status = is_memory ? EVA_STATUS_LIMITED : EVA_STATUS_ERROR, .passed = 0, .latency_ms = -1};
   eva_buf *out = eva_worker_out(item->worker);
   eva_buf_clear(&e->spare);
   eva_buf_printf(&e->spare, "{\"code\":\"%s\",\"message\":", is_memory ? "memory_per_worker" : "internal");
-  if (is_memory) text = "not enough memory: the limit (memory_per_worker) is 1 GiB";
-  eva_buf_add_char(&e->spare, '"');
-  for (const char *c = text; *c; c++) { /* our own messages: escapes are rare */
-    if (*c == '"' || *c == '\\') eva_buf_add_char(&e->spare, '\\');
-    eva_buf_add_char(&e->spare, (unsigned char)*c < ' ' ? ' ' : *c);
-  }
-  eva_buf_add_string(&e->spare, "\"}");
+  if (is_memory) text = EVA_TEXT_LITERAL("not enough memory: the limit (memory_per_worker) is 1 GiB");
+  eva_json_write_string(&e->spare, text.data, text.len);
+  eva_buf_add_char(&e->spare, '}');
   size_t offset = eva_frame_begin(out, EVA_FRAME_RESULT);
   put_head(item, out, &head);
   for (int index = 0; index < EVA_RESULT_TEXTS; index++) {
@@ -255,12 +265,72 @@ static uv_loop_t *worker_open(void *context, eva_worker *worker, eva_error *erro
   vm->loop = loop;
   vm->pool = vm->root = vm->scope = NULL;
   vm->in_worker = 1;
+  vm->running = NULL; /* what ran in the parent does not go on here */
   vm->seed = seed_item;
   vm->on_cpu = note_cpu;
   e->items = eva_alloc_zeroed((size_t)e->slots + 1, sizeof *e->items);
-  if (eva_call_protected(vm, open_worker, NULL, error) != EVA_OK) return NULL;
+  vm->is_opening = 1;
+  eva_code code = eva_call_protected(vm, open_worker, NULL, error);
+  vm->is_opening = 0;
+  if (code != EVA_OK) return NULL;
   vm->memory_limit = vm->memory_used + MEMORY_PER_WORKER;
   return loop;
+}
+
+/* ==== Signals ==== */
+
+/* Shared by the coordinator and all workers: whoever aborts first says why. */
+typedef struct shared_flag {
+  _Atomic int state; /* 0: nothing, 1: the reason is being written, 2: aborted */
+  char reason[500];
+} shared_flag;
+
+typedef struct signal_handle {
+  shared_flag *shared;
+} signal_handle;
+
+static const char SIGNAL[] = "evalua.engine.signal";
+
+/* signal() -> a flag that is shared with workers forked later: flag:abort(reason), flag:reason() -> text or nil */
+static int l_signal(lua_State *L) {
+  signal_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  handle->shared = mmap(NULL, sizeof *handle->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (handle->shared == MAP_FAILED) return luaL_error(L, "not enough memory");
+  luaL_setmetatable(L, SIGNAL);
+  return 1;
+}
+
+static int l_signal_gc(lua_State *L) {
+  signal_handle *handle = luaL_checkudata(L, 1, SIGNAL);
+  munmap(handle->shared, sizeof *handle->shared);
+  return 0;
+}
+
+static int l_signal_abort(lua_State *L) {
+  shared_flag *flag = ((signal_handle *)luaL_checkudata(L, 1, SIGNAL))->shared;
+  const char *reason = luaL_checkstring(L, 2);
+  int nothing = 0;
+  if (!atomic_compare_exchange_strong(&flag->state, &nothing, 1)) return 0;
+  snprintf(flag->reason, sizeof flag->reason, "%s", reason);
+  atomic_store(&flag->state, 2);
+  return 0;
+}
+
+static int l_signal_reason(lua_State *L) {
+  shared_flag *flag = ((signal_handle *)luaL_checkudata(L, 1, SIGNAL))->shared;
+  if (atomic_load(&flag->state) != 2) return 0;
+  lua_pushstring(L, flag->reason);
+  return 1;
+}
+
+static void push_signal_metatable(lua_State *L) {
+  static const luaL_Reg methods[] = {{"abort", l_signal_abort}, {"reason", l_signal_reason}, {NULL, NULL}};
+  luaL_newmetatable(L, SIGNAL);
+  lua_pushcfunction(L, l_signal_gc);
+  lua_setfield(L, -2, "__gc");
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
 }
 
 /* ==== Coordinator ==== */
@@ -314,10 +384,23 @@ static void on_tick(void *context, const eva_run_progress *progress) {
   tell(context, (notice){context, "on_tick", progress, 0, 0});
 }
 
+static int is_aborted(void *context) {
+  const engine *e = context;
+  return e->signal && atomic_load(e->signal) == 2;
+}
+
 static int64_t spec_integer(lua_State *L, const char *name, int64_t otherwise) {
   int64_t value = lua_getfield(L, 1, name) == LUA_TNIL ? otherwise : (int64_t)luaL_checknumber(L, -1);
   lua_pop(L, 1);
   return value;
+}
+
+static eva_job_set spec_job_set(lua_State *L) {
+  static const char *const sets[] = {"all", "missing", "failed", NULL};
+  lua_getfield(L, 1, "jobs");
+  eva_job_set set = (eva_job_set)luaL_checkoption(L, -1, "all", sets);
+  lua_pop(L, 1);
+  return set;
 }
 
 static const char *end_name(eva_run_end end) {
@@ -325,9 +408,10 @@ static const char *end_name(eva_run_end end) {
   return names[end];
 }
 
-/* run{store, experiment_id, total, max_concurrency, workers, max_retries, max_failures, timeout_ms, missing_only, seed,
- * run_item, open_worker, on_commit(progress, from, to), on_tick(progress)} -> end, progress, message. `end` is completed,
- * cancelled, timeout, max_failures, or broken with a message. */
+/* run{store, experiment_id, total, selected, jobs, max_concurrency, workers, max_retries, max_failures, timeout_ms,
+ * seed, run_item, open_worker, on_commit(progress, from, to), on_tick(progress)} -> end, progress, message. `jobs` is
+ * all, missing or failed; `total` their number, `selected` that of the whole selection. `end` is completed, cancelled,
+ * timeout, max_failures, or broken with a message. */
 static int l_run(lua_State *L) {
   eva_vm *vm = eva_vm_of(L);
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -336,7 +420,8 @@ static int l_run(lua_State *L) {
     return luaL_error(L, "an experiment cannot be started inside an item");
   }
   eva_worker_program program = {.open = worker_open, .start = worker_start, .kill_all = eva_process_kill_all};
-  eva_run_options options = {.loop = vm->loop, .program = &program, .on_commit = on_commit, .on_tick = on_tick};
+  eva_run_options options = {.loop = vm->loop, .program = &program, .on_commit = on_commit, .on_tick = on_tick,
+                             .is_aborted = is_aborted};
   lua_getfield(L, 1, "store");
   options.store = eva_lua_check_store(L, -1);
   lua_getfield(L, 1, "experiment_id");
@@ -347,12 +432,16 @@ static int l_run(lua_State *L) {
   options.max_retries = (int)spec_integer(L, "max_retries", 0);
   options.max_failures = spec_integer(L, "max_failures", 0);
   options.timeout_ms = spec_integer(L, "timeout_ms", 0);
-  options.missing_only = (int)spec_integer(L, "missing_only", 0);
+  options.selected = spec_integer(L, "selected", options.total);
+  options.set = spec_job_set(L);
   luaL_argcheck(L, options.max_concurrency >= 1, 1, "max_concurrency is at least 1");
   luaL_argcheck(L, options.workers >= 1 && options.workers <= EVA_WORKERS_MAX, 1, "workers: 1 to 256");
   if (options.workers > options.max_concurrency) options.workers = options.max_concurrency;
   luaL_checkstack(L, 20, "run");
   engine e = {.vm = vm, .slots = options.max_concurrency};
+  if (lua_getfield(L, 1, "signal") != LUA_TNIL) { /* the table keeps it alive */
+    e.signal = &((signal_handle *)luaL_checkudata(L, -1, SIGNAL))->shared->state;
+  }
   lua_pushvalue(L, 1);
   lua_setfield(L, LUA_REGISTRYINDEX, SPEC);
   snprintf(e.seed, sizeof e.seed, "%lld", (long long)spec_integer(L, "seed", 0));
@@ -361,8 +450,10 @@ static int l_run(lua_State *L) {
   eva_run_progress progress = {0};
   eva_error error;
   current_engine = &e;
+  vm->is_running_items = 1;
   eva_run_end end = eva_coordinate(&options, &progress, &error);
   current_engine = NULL;
+  vm->is_running_items = 0;
   eva_buf_free(&e.spare);
   lua_pushstring(L, end_name(end));
   push_progress(L, &progress);
@@ -386,16 +477,21 @@ static int l_in_worker(lua_State *L) {
 
 /* trim(): collects garbage and gives free memory back to the system, before workers are forked. */
 static int l_trim(lua_State *L) {
-  lua_gc(L, LUA_GCCOLLECT);
-  lua_gc(L, LUA_GCCOLLECT);
+  eva_vm_settle(eva_vm_of(L));
+  if (eva_vm_of(L)->memory_used > TRIM_FROM) {
+    lua_gc(L, LUA_GCCOLLECT);
+    lua_gc(L, LUA_GCCOLLECT);
+  }
   malloc_trim(0);
   return 0;
 }
 
 static const luaL_Reg MODULE[] = {{"current_item", l_current_item}, {"emit", l_emit}, {"in_worker", l_in_worker},
-                                  {"run", l_run},                   {"trim", l_trim}, {NULL, NULL}};
+                                  {"run", l_run},                   {"trim", l_trim}, {"signal", l_signal},
+                                  {NULL, NULL}};
 
 int luaopen_evalua_native_engine(lua_State *L) {
+  push_signal_metatable(L);
   luaL_newlib(L, MODULE);
   return 1;
 }

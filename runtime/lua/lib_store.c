@@ -207,7 +207,7 @@ static int l_notice(lua_State *L) {
 
 static int l_begin(lua_State *L) {
   eva_error error;
-  return eva_lua_push_outcome(L, eva_store_begin(eva_lua_check_store(L, 1), &error), &error);
+  return eva_lua_push_outcome(L, eva_store_begin_patiently(eva_lua_check_store(L, 1), &error), &error);
 }
 
 static int l_commit(lua_State *L) {
@@ -268,10 +268,12 @@ int luaopen_evalua_native_store(lua_State *L) {
   luaL_setfuncs(L, eva_lua_item_methods, 0);
   luaL_setfuncs(L, eva_lua_experiment_methods, 0);
   luaL_setfuncs(L, eva_lua_result_methods, 0);
+  luaL_setfuncs(L, eva_lua_query_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   eva_lua_open_sync(L);
   eva_lua_open_pairs(L);
+  eva_lua_open_query(L);
   luaL_newlib(L, MODULE);
   return 1;
 }

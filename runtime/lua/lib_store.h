@@ -5,6 +5,7 @@
 #include <lua.h>
 #include <lauxlib.h>
 
+#include "data/reduce.h"
 #include "store/store.h"
 
 /* The open store at `index`; raises when it is something else or closed. */
@@ -21,8 +22,10 @@ extern const luaL_Reg eva_lua_dataset_methods[];
 extern const luaL_Reg eva_lua_item_methods[];
 extern const luaL_Reg eva_lua_experiment_methods[];
 extern const luaL_Reg eva_lua_result_methods[];
+extern const luaL_Reg eva_lua_query_methods[];
 void eva_lua_open_sync(lua_State *L);  /* makes the metatable of syncs */
 void eva_lua_open_pairs(lua_State *L); /* and that of id lists */
+void eva_lua_open_query(lua_State *L); /* and that of queries */
 
 /* Records. Null columns are absent fields. */
 void eva_lua_push_columns(lua_State *L, eva_statement *row, const eva_column *columns, int count);
@@ -42,5 +45,8 @@ int eva_lua_push_outcome(lua_State *L, eva_code code, const eva_error *error);
 int64_t eva_lua_integer_field(lua_State *L, int index, const char *name, int64_t default_value);
 int eva_lua_boolean_field(lua_State *L, int index, const char *name); /* 1, 0, or -1 when absent */
 eva_text eva_lua_text_field(lua_State *L, int index, const char *name);
+
+/* How trials are reduced: a table {trials, reducer, k, applies} that may be absent. Raises for unknown reducers. */
+eva_reduction eva_lua_reduction(lua_State *L, int index);
 
 #endif

@@ -6,6 +6,7 @@
 #include "lua/lib_store.h"
 #include "store/experiments.h"
 #include "store/results.h"
+#include "store/runs.h"
 
 /* Experiments */
 
@@ -34,14 +35,15 @@ static int l_experiment_create(lua_State *L) {
   return 1;
 }
 
-/* experiment_update(id, {status, verdict, summary, completed_at, total_items, description, metadata, tags}) */
+/* experiment_update(id, {status, verdict, summary, completed_at, total_items, description, metadata, tags,
+ * accepted_at}) */
 static int l_experiment_update(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
   const char *id = luaL_checkstring(L, 2);
   eva_value values[EVA_EXPERIMENT_COLUMN_COUNT];
   eva_lua_read_columns(L, 3, "experiment_update", eva_experiment_columns, EVA_EXPERIMENT_COLUMN_COUNT, values);
   for (int column = 0; column < EVA_EXPERIMENT_COLUMN_COUNT; column++) {
-    int allowed = column >= EVA_EXPERIMENT_STATUS && column <= EVA_EXPERIMENT_TAGS;
+    int allowed = column >= EVA_EXPERIMENT_STATUS && column <= EVA_EXPERIMENT_ACCEPTED_AT;
     if (values[column].type && !allowed) {
       return luaL_error(L, "experiment_update: '%s' cannot be changed", eva_experiment_columns[column].name);
     }
@@ -119,6 +121,20 @@ static int l_experiments_by_prefix(lua_State *L) {
   return code ? eva_push_error(L, &error) : push_experiments(L, store, rows, EVA_TEXT_NONE, INT64_MAX);
 }
 
+/* experiment_accepted(name[, variant]) -> the record that was accepted last, or nil */
+static int l_experiment_accepted(lua_State *L) {
+  eva_store *store = eva_lua_check_store(L, 1);
+  eva_error error;
+  eva_statement *rows = NULL;
+  eva_code code = eva_experiment_select_accepted(store, eva_check_text(L, 2), eva_optional_text(L, 3), &rows, &error);
+  if (!code) code = eva_step_one(rows, &error);
+  if (code == EVA_E_NOT_FOUND) return 0;
+  if (code) return eva_push_error(L, &error);
+  push_experiment(L, store, rows);
+  eva_reset(rows);
+  return 1;
+}
+
 /* selection_fill(experiment_id, dataset_id, version, {ids=, limit=, trials=}) -> number of jobs */
 static int l_selection_fill(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
@@ -142,6 +158,24 @@ static int l_selection_fill(lua_State *L) {
     code = eva_selection_fill(store, experiment, dataset, version, limit, trials, &count, &error);
   }
   if (code) return eva_push_error(L, &error);
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+static void count_position(void *context, int64_t position) {
+  (void)position;
+  ++*(int64_t *)context;
+}
+
+/* job_count(experiment_id, "all"|"missing"|"failed") -> number of (item, trial) pairs of the selection */
+static int l_job_count(lua_State *L) {
+  static const char *const sets[] = {"all", "missing", "failed", NULL};
+  eva_store *store = eva_lua_check_store(L, 1);
+  const char *id = luaL_checkstring(L, 2);
+  eva_job_set set = (eva_job_set)luaL_checkoption(L, 3, "all", sets);
+  int64_t count = 0;
+  eva_error error;
+  if (eva_jobs_positions(store, id, set, count_position, &count, &error) != EVA_OK) return eva_push_error(L, &error);
   lua_pushinteger(L, count);
   return 1;
 }
@@ -209,10 +243,12 @@ const luaL_Reg eva_lua_experiment_methods[] = {
     {"experiment_update", l_experiment_update},
     {"experiment_finish", l_experiment_update},
     {"experiment", l_experiment},
+    {"experiment_accepted", l_experiment_accepted},
     {"experiment_by_number", l_experiment_by_number},
     {"experiments", l_experiments},
     {"experiments_by_prefix", l_experiments_by_prefix},
     {"selection_fill", l_selection_fill},
+    {"job_count", l_job_count},
     {"status_counts", l_status_counts},
     {"results", l_results},
     {NULL, NULL},

@@ -35,14 +35,22 @@ static const char *check_path(lua_State *L, int index) {
   return path;
 }
 
+static FILE *results; /* where stdout_write goes; NULL: stdout */
+
+/* The descriptor that a script means by 1 is that of results. */
+static int descriptor_of(lua_State *L) {
+  int fd = (int)luaL_checkinteger(L, 1);
+  return fd == STDOUT_FILENO && results ? fileno(results) : fd;
+}
+
 static int l_isatty(lua_State *L) {
-  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  lua_pushboolean(L, isatty(descriptor_of(L)));
   return 1;
 }
 
 static int l_width(lua_State *L) {
   struct winsize size;
-  if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
+  if (ioctl(descriptor_of(L), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
   lua_pushinteger(L, size.ws_col);
   return 1;
 }
@@ -212,7 +220,20 @@ static int write_stream(lua_State *L, FILE *stream) {
   return 1;
 }
 
-static int l_stdout_write(lua_State *L) { return write_stream(L, stdout); }
+/* claim_stdout(): from here on stdout carries what stdout_write writes and nothing else. What scripts print or write to
+ * their stdout goes to stderr. */
+static int l_claim_stdout(lua_State *L) {
+  if (results) return 0;
+  fflush(stdout);
+  int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  FILE *stream = fd >= 0 ? fdopen(fd, "w") : NULL;
+  if (!stream || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return push_errno(L, "stdout");
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  results = stream;
+  return 0;
+}
+
+static int l_stdout_write(lua_State *L) { return write_stream(L, results ? results : stdout); }
 static int l_stderr_write(lua_State *L) { return write_stream(L, stderr); }
 
 static int l_version(lua_State *L) {
@@ -238,6 +259,7 @@ static int l_embedded(lua_State *L) {
 }
 
 static const luaL_Reg MODULE[] = {
+    {"claim_stdout", l_claim_stdout},
     {"cores", l_cores},
     {"cwd", l_cwd},
     {"embedded", l_embedded},

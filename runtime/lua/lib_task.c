@@ -72,7 +72,7 @@ static int group_push(eva_op *op, lua_State *L);
 /* The scopes are children of the waiting scope and go with it; outside of any scope they are given up here. */
 static void group_cancel(eva_op *op) {
   group_op *group = (group_op *)op;
-  for (int index = 0; index < group->next; index++) {
+  for (int index = 0; index < group->count; index++) {
     eva_scope *scope = group->scopes[index];
     if (!scope) continue;
     scope->ended = NULL;
@@ -104,10 +104,20 @@ static void group_child_ended(eva_scope *scope) {
     eva_error error;
     eva_scope *outer = group->vm->scope;
     group->vm->scope = group->op.scope->co ? group->op.scope : NULL;
-    eva_call_protected(group->vm, start_more, group, &error); /* out of memory: those that did not start are missing */
+    if (eva_call_protected(group->vm, start_more, group, &error) != EVA_OK) {
+      group->is_starting = 0;
+      group->next = group->count; /* out of memory: those that did not start have failed */
+    }
     group->vm->scope = outer;
   }
   if (group->active == 0) eva_op_complete(&group->op);
+}
+
+/* FNV-1a with the top bit set: never the number of a child. */
+static uint64_t salt_of(const char *name) {
+  uint64_t hash = 14695981039346656037u;
+  for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 1099511628211u;
+  return hash | (uint64_t)1 << 63;
 }
 
 /* Starts functions until the limit is met. Stack of L: whatever; may raise before a child has started. */
@@ -134,6 +144,9 @@ static void group_start(group_op *group, lua_State *L) {
       lua_pushliteral(L, "timeout_ms");
       lua_rawget(L, -2);
       timeout_ms = (int64_t)lua_tonumber(L, -1);
+      lua_pop(L, 1);
+      lua_pushliteral(L, "name");
+      if (lua_rawget(L, -2) == LUA_TSTRING) scope->salt = salt_of(lua_tostring(L, -1));
       lua_pop(L, 1);
     }
     lua_xmove(L, scope->co, arguments + 1);
@@ -175,8 +188,14 @@ static int group_push(eva_op *op, lua_State *L) {
   for (int index = 0; index < group->count; index++) {
     if (group->scopes[index]) {
       push_ended(L, group->scopes[index]);
-      lua_rawseti(L, -2, index + 1);
+    } else {
+      lua_createtable(L, 0, 2);
+      lua_pushboolean(L, 0);
+      lua_setfield(L, -2, "ok");
+      lua_pushliteral(L, "not enough memory");
+      lua_setfield(L, -2, "error");
     }
+    lua_rawseti(L, -2, index + 1);
   }
   return 1;
 }
@@ -215,7 +234,8 @@ static int l_all(lua_State *L) {
   return group_run(L, group);
 }
 
-/* map(function, list of tables): all of function(list[i]) at the same time; each is given up after its timeout_ms. */
+/* map(function, list of tables): all of function(list[i]) at the same time; each is given up after its timeout_ms. Those
+ * with a `name` have random numbers that depend on it, not on the others in the list. */
 static int l_map(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   luaL_checktype(L, 2, LUA_TTABLE);

@@ -43,12 +43,32 @@ static int op_take(lua_State *L, eva_op *op) {
   return count;
 }
 
+/* Raises with the script's line first; `format` takes what the op waits for. */
+static int await_error(lua_State *L, const char *format, const eva_op *op) {
+  eva_push_place(L);
+  lua_pushfstring(L, format, op->what);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+/* The operation of the running scope with that number: one that was given up is gone, and a coroutine that waits for it
+ * may still be resumed by its script, from another scope too. */
+static eva_op *op_find(const eva_vm *vm, uint64_t number) {
+  for (eva_op *op = vm->scope ? vm->scope->ops : NULL; op; op = op->next) {
+    if (op->number == number) return op;
+  }
+  return NULL;
+}
+
 static int await_continue(lua_State *L, int status, lua_KContext context) {
-  eva_op *op = (eva_op *)context;
+  eva_op *op = op_find(eva_vm_of(L), (uint64_t)context);
   (void)status;
+  if (!op) {
+    return await_error(L, "%s was resumed, but what it waited for was given up or belongs to another function",
+                       &(eva_op){.what = "a waiting coroutine"});
+  }
   if (op->done) return op_take(L, op);
-  /* Resumed by somebody else: it goes on waiting. */
-  lua_settop(L, 0);
+  /* Resumed by somebody else of the same scope: it goes on waiting. */
   lua_pushlightuserdata(L, (void *)&eva_wait_sentinel);
   return lua_yieldk(L, 1, context, await_continue);
 }
@@ -64,28 +84,34 @@ static eva_scope *root_of(eva_vm *vm) {
 int eva_await(lua_State *L, eva_op *op) {
   eva_vm *vm = eva_vm_of(L);
   eva_scope *scope = vm->scope;
+  op->number = ++vm->op_count;
   op_link(op, scope ? scope : root_of(vm));
   if (op->done) return op_take(L, op);
   if (vm->closing) {
-    const char *what = op->what;
+    const eva_op told = {.what = op->what};
     op_drop(op);
-    return luaL_error(L, "cannot wait (%s) while the item is being given up", what);
+    return await_error(L, "cannot wait (%s) while the item is being given up", &told);
+  }
+  if (!scope && !vm->is_opening && (vm->in_worker || vm->is_running_items)) {
+    const eva_op told = {.what = op->what};
+    op_drop(op);
+    return await_error(L, "cannot wait (%s) here: this code runs between items", &told);
   }
   if (!scope) {
     while (!op->done) uv_run(vm->loop, UV_RUN_ONCE);
     return op_take(L, op);
   }
   if (!lua_isyieldable(L)) {
-    const char *what = op->what;
+    const eva_op told = {.what = op->what};
     op_drop(op);
-    return luaL_error(L,
-                      "cannot wait (%s) here: Lua cannot pause inside a sort comparator, a gsub callback, __tostring or "
-                      "a required file; wait before or after it",
-                      what);
+    return await_error(L,
+                       "cannot wait (%s) here: Lua cannot pause inside a sort comparator, a gsub callback, __tostring "
+                       "or a required file; wait before or after it",
+                       &told);
   }
-  lua_settop(L, 0);
+  /* What is below stays: the caller's arguments keep alive what the operation uses. */
   lua_pushlightuserdata(L, (void *)&eva_wait_sentinel);
-  return lua_yieldk(L, 1, (lua_KContext)op, await_continue);
+  return lua_yieldk(L, 1, (lua_KContext)op->number, await_continue);
 }
 
 static void scope_resume(eva_scope *scope, int argument_count); /* below: ends scopes too */
@@ -149,6 +175,8 @@ eva_scope *eva_scope_new(lua_State *L, eva_scope *parent) {
   scope->previous = scope->next = NULL;
   scope->parent = parent;
   scope->item = parent ? parent->item : NULL;
+  scope->salt = parent ? parent->child_count++ : 0;
+  scope->child_count = 0;
   if (parent) {
     scope->next = parent->children;
     if (parent->children) parent->children->previous = scope;
@@ -236,17 +264,14 @@ static void charge(eva_scope *scope, const eva_scope *outer, uint64_t spent_ns) 
 /* The code of `scope` was left because the time of vm->interrupted, it or one above it, is up. */
 static void scope_interrupted(eva_scope *scope) {
   eva_vm *vm = scope->vm;
-  int is_own = vm->interrupted == scope;
-  if (is_own) vm->interrupted = NULL;
-  eva_scope_give_up(scope, is_own ? EVA_TIMED_OUT : EVA_GIVEN_UP);
-  if (is_own) return;
-  if (vm->running) {
-    eva_deadline_hook(vm->running); /* the code that started this scope is to be left too */
-  } else {
-    eva_scope *above = vm->interrupted; /* this scope ran by itself: the one above waits for it */
+  eva_scope *expired = vm->interrupted;
+  if (expired == scope || !vm->scope) { /* it, or one above that waits for it and is on no stack */
     vm->interrupted = NULL;
-    eva_scope_give_up(above, EVA_TIMED_OUT);
+    eva_scope_give_up(expired, EVA_TIMED_OUT);
+    return;
   }
+  eva_scope_give_up(scope, EVA_GIVEN_UP);
+  eva_deadline_hook(vm->running); /* the code that started this scope is to be left too */
 }
 
 static void scope_resume(eva_scope *scope, int argument_count) {
@@ -315,13 +340,13 @@ void eva_scope_recycle(eva_scope *scope) {
 /* ==== Random states ==== */
 
 static void seed_scope(eva_scope *scope) {
-  unsigned char text[sizeof scope->seed + sizeof(int)];
+  unsigned char text[sizeof scope->seed + sizeof scope->salt];
   if (scope->random_is_seeded) return;
   if (!scope->parent && scope->co && scope->vm->seed) scope->vm->seed(scope);
   if (scope->parent && scope->co) {
     seed_scope(scope->parent);
     memcpy(text, scope->parent->seed, sizeof scope->seed);
-    memcpy(text + sizeof scope->seed, &scope->index, sizeof(int));
+    memcpy(text + sizeof scope->seed, &scope->salt, sizeof scope->salt);
     eva_sha256_of(text, sizeof text, scope->seed);
   }
   eva_lua_random_seed(&scope->random, scope->seed);

@@ -32,6 +32,7 @@ struct eva_op {
   /* Owned by task.c. */
   eva_scope *scope;
   eva_op *previous, *next;
+  uint64_t number; /* finds it again after a yield, if it is still there */
   int done;
 };
 
@@ -67,9 +68,11 @@ struct eva_scope {
   void (*ended)(eva_scope *scope); /* called once when the outcome is known; results are still on co */
   void *owner;          /* of `ended` */
   void *item;           /* what the engine knows of the item; children inherit it */
+  uint64_t salt;        /* of its random state, among the children of its parent: their number, or a name's hash */
+  uint64_t child_count; /* scopes that it has started */
   int random_is_seeded;
   eva_lua_random random;
-  unsigned char seed[32]; /* of the random state; children derive theirs from it and their index */
+  unsigned char seed[32]; /* of the random state; children derive theirs from it and their salt */
 };
 
 /* A scope with an empty coroutine, from the pool where there is one. May raise (memory). */

@@ -14,6 +14,8 @@
 
 int luaopen_cjson_safe(lua_State *L); /* exported by the library, declared in no header of its */
 
+enum { STARTUP_PAUSE = 800 }; /* percent; eva_vm_settle sets Lua's usual value */
+
 static const eva_native_module NATIVE[] = {
     {"cjson", luaopen_cjson},
     {"cjson.safe", luaopen_cjson_safe},
@@ -24,6 +26,8 @@ static const eva_native_module NATIVE[] = {
     {"evalua.native.store", luaopen_evalua_native_store},
     {"evalua.native.stats", luaopen_evalua_native_stats},
     {"evalua.native.process", luaopen_evalua_native_process},
+    {"evalua.native.http", luaopen_evalua_native_http},
+    {"evalua.native.server", luaopen_evalua_native_server},
     {"evalua.native.task", luaopen_evalua_native_task},
     {"evalua.native.engine", luaopen_evalua_native_engine},
     {"evalua.native.sys", luaopen_evalua_native_sys},
@@ -109,6 +113,7 @@ static void preload_modules(lua_State *L) {
 static int open_libraries(lua_State *L) {
   lua_pushboolean(L, 1); /* LUA_PATH and the like change nothing */
   lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+  lua_gc(L, LUA_GCINC, STARTUP_PAUSE, 0, 0); /* loading modules makes no garbage worth two collections */
   luaL_openlibs(L);
   eva_task_install(L);
   eva_random_install(L);
@@ -142,6 +147,8 @@ eva_vm *eva_vm_open(eva_error *error) {
   }
   return vm;
 }
+
+void eva_vm_settle(eva_vm *vm) { lua_gc(vm->L, LUA_GCINC, 200, 0, 0); }
 
 void eva_vm_close(eva_vm *vm) {
   if (!vm) return;

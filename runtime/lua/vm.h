@@ -23,7 +23,10 @@ struct eva_vm {
   size_t memory_used;  /* bytes held by Lua */
   size_t memory_limit; /* 0: none */
   int in_worker;       /* this process is a forked worker */
+  int is_opening; /* in a worker before its first item: waiting blocks */
   int closing;         /* a scope is being given up: nothing may wait now */
+  int is_running_items; /* the engine's loop runs in this process: nothing else may run it */
+  uint64_t op_count;   /* operations started so far */
   uint64_t busy_ns;    /* time in which scopes ran Lua, all together */
   int error_exit;      /* the exit code that the last failed eva_call asks for */
   const char *program; /* argv[0] */
@@ -42,6 +45,8 @@ enum { EVA_EXIT_OK = 0, EVA_EXIT_USAGE = 2, EVA_EXIT_SCRIPT = 3, EVA_EXIT_INCOMP
  * Returns NULL and fills error when memory is short. The vm owns the state; eva_vm_close ends both. */
 eva_vm *eva_vm_open(eva_error *error);
 void eva_vm_close(eva_vm *vm);
+/* Ends the start-up setting of the garbage collector: from here on it collects as Lua usually does. */
+void eva_vm_settle(eva_vm *vm);
 
 /* The vm of any thread of its state. */
 eva_vm *eva_vm_of(lua_State *L);
@@ -59,6 +64,8 @@ int luaopen_evalua_native_csv(lua_State *L);
 int luaopen_evalua_native_store(lua_State *L);
 int luaopen_evalua_native_stats(lua_State *L);
 int luaopen_evalua_native_process(lua_State *L);
+int luaopen_evalua_native_http(lua_State *L);
+int luaopen_evalua_native_server(lua_State *L);
 int luaopen_evalua_native_task(lua_State *L);
 int luaopen_evalua_native_engine(lua_State *L);
 int luaopen_evalua_native_sys(lua_State *L);

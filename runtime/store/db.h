@@ -57,6 +57,17 @@ int64_t eva_column_int(eva_statement *statement, int column);
 double eva_column_double(eva_statement *statement, int column);
 eva_text eva_column_text(eva_statement *statement, int column); /* lives until the next step or reset */
 
+/* A statement that a person wrote: one, not cached, ended by eva_statement_finish (NULL is fine). EVA_E_ARGUMENT when it
+ * is no SQL, is more than one statement, or may not be run (see eva_statement_read_only). */
+eva_code eva_db_prepare_once(eva_db *db, const char *sql, eva_statement **statement, eva_error *error);
+void eva_statement_finish(eva_statement *statement);
+/* 1 when running the statement changes neither the database nor the connection (no write, transaction, attachment or
+ * pragma that sets). */
+int eva_statement_read_only(const eva_statement *statement);
+int eva_column_count(const eva_statement *statement);
+const char *eva_column_name(const eva_statement *statement, int column); /* lives while the statement does */
+char eva_column_kind(eva_statement *statement, int column);              /* 'n' null, 'i' integer, 'd' double, 't' text */
+
 eva_code eva_db_execute(eva_db *db, const char *sql, eva_error *error); /* several statements, no parameters */
 /* Begin takes the write lock at once: EVA_E_BUSY when another process has it (nothing waits inside). */
 eva_code eva_db_begin(eva_db *db, eva_error *error);

@@ -25,6 +25,8 @@ struct eva_statement {
   eva_db *db;
   sqlite3_stmt *handle;
   const char *sql; /* the literal's address is the cache key */
+  pid_t owner;     /* of a statement that is not cached: only this process may end it */
+  int read_only;   /* of a statement that is not cached: the authorizer saw nothing but reading */
 };
 
 struct eva_db {
@@ -300,6 +302,87 @@ eva_text eva_column_text(eva_statement *statement, int column) {
   return (eva_text){data, (size_t)sqlite3_column_bytes(statement->handle, column)};
 }
 
+/* Statements that people write */
+
+/* What merely reads, as SQLite's own judgement does not say: it lets ATTACH, BEGIN and many pragmas pass. */
+static int authorize(void *statement, int action, const char *first, const char *second, const char *database,
+                     const char *trigger) {
+  (void)database;
+  (void)trigger;
+  static const char *const pragmas[] = {"table_info", "table_xinfo", "table_list", "index_list", "index_info"};
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_FUNCTION:
+      if (second && strcmp(second, "load_extension") != 0) return SQLITE_OK;
+      break;
+    case SQLITE_PRAGMA:
+      for (size_t index = 0; index < sizeof pragmas / sizeof *pragmas; index++) {
+        if (first && strcmp(first, pragmas[index]) == 0) return SQLITE_OK;
+      }
+      break;
+    default: break;
+  }
+  ((eva_statement *)statement)->read_only = 0;
+  return SQLITE_DENY;
+}
+
+eva_code eva_db_prepare_once(eva_db *db, const char *sql, eva_statement **out, eva_error *error) {
+  check_owner(db);
+  eva_statement *statement = eva_alloc_zeroed(1, sizeof *statement);
+  *statement = (eva_statement){.db = db, .sql = sql, .owner = getpid(), .read_only = 1};
+  const char *tail = "";
+  sqlite3_set_authorizer(db->handle, authorize, statement);
+  int result = sqlite3_prepare_v2(db->handle, sql, -1, &statement->handle, &tail);
+  sqlite3_set_authorizer(db->handle, NULL, NULL);
+  eva_code code = EVA_OK;
+  if (!statement->read_only) {
+    code = eva_error_set(error, EVA_E_ARGUMENT, NULL,
+                         "this statement does more than read; only SELECT (and WITH, VALUES, EXPLAIN) is possible here");
+  } else if (result == SQLITE_ERROR) {
+    code = eva_error_set(error, EVA_E_ARGUMENT, NULL, "SQL: %s", sqlite3_errmsg(db->handle));
+  } else if (result != SQLITE_OK) {
+    code = fail(db, result, error);
+  } else if (!statement->handle) {
+    code = eva_error_set(error, EVA_E_ARGUMENT, NULL, "SQL: there is no statement");
+  } else if (tail[strspn(tail, "; \t\r\n")]) {
+    code = eva_error_set(error, EVA_E_ARGUMENT, NULL, "SQL: one statement at a time, but more follows: %.40s", tail);
+  }
+  if (code) {
+    eva_statement_finish(statement);
+    return code;
+  }
+  *out = statement;
+  return EVA_OK;
+}
+
+void eva_statement_finish(eva_statement *statement) {
+  if (!statement) return;
+  if (statement->owner == getpid()) sqlite3_finalize(statement->handle);
+  free(statement);
+}
+
+int eva_statement_read_only(const eva_statement *statement) {
+  return statement->read_only && sqlite3_stmt_readonly(statement->handle);
+}
+
+int eva_column_count(const eva_statement *statement) { return sqlite3_column_count(statement->handle); }
+
+const char *eva_column_name(const eva_statement *statement, int column) {
+  const char *name = sqlite3_column_name(statement->handle, column);
+  return name ? name : "";
+}
+
+char eva_column_kind(eva_statement *statement, int column) {
+  switch (sqlite3_column_type(statement->handle, column)) {
+    case SQLITE_NULL: return 'n';
+    case SQLITE_INTEGER: return 'i';
+    case SQLITE_FLOAT: return 'd';
+    default: return 't';
+  }
+}
+
 eva_code eva_db_execute(eva_db *db, const char *sql, eva_error *error) {
   check_owner(db);
   int result = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
@@ -344,6 +427,12 @@ eva_code eva_db_commit(eva_db *db, eva_error *error) {
   static const char sql[] = "COMMIT";
   check_owner(db);
   if (!db->in_transaction) return eva_error_set(error, EVA_E_STATE, db->path, "no transaction is open");
+  int has_moved = 0;
+  sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+  if (has_moved) {
+    eva_db_rollback(db);
+    return eva_error_set(error, EVA_E_STORE, db->path, "the store was moved or deleted while this program wrote into it");
+  }
   eva_code code = run_word(db, sql, error);
   db->in_transaction = 0;
   if (code && !sqlite3_get_autocommit(db->handle)) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);

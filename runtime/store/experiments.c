@@ -8,13 +8,14 @@
 
 #define COLUMN_NAMES                                                                                              \
   "id, number, name, status, created_at, started_at, completed_at, verdict, summary, total_items, description, " \
-  "metadata, tags, variant, suite, command_line, dataset_id, dataset_name, dataset_version, dataset_digest, "    \
-  "target_type, target_id, target_version, scorers, metrics, slices, options, params, selection, git, host, seed"
+  "metadata, tags, accepted_at, variant, suite, command_line, dataset_id, dataset_name, dataset_version, "       \
+  "dataset_digest, target_type, target_id, target_version, scorers, metrics, slices, options, params, "          \
+  "selection, git, host, seed"
 
 static const char SQL_NEXT_NUMBER[] = "SELECT COALESCE(MAX(number), 0) + 1 FROM experiments";
 static const char SQL_CREATE[] =
     "INSERT INTO experiments (" COLUMN_NAMES ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-    "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32) "
+    "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33) "
     "ON CONFLICT DO NOTHING";
 static const char SQL_UPDATE[] =
     "UPDATE experiments SET status = CASE WHEN ?2 = 1 THEN ?3 ELSE status END, "
@@ -26,7 +27,8 @@ static const char SQL_UPDATE[] =
     "total_items = CASE WHEN ?14 = 1 THEN ?15 ELSE total_items END, "
     "description = CASE WHEN ?16 = 1 THEN ?17 ELSE description END, "
     "metadata = CASE WHEN ?18 = 1 THEN ?19 ELSE metadata END, "
-    "tags = CASE WHEN ?20 = 1 THEN ?21 ELSE tags END WHERE id = ?1";
+    "tags = CASE WHEN ?20 = 1 THEN ?21 ELSE tags END, "
+    "accepted_at = CASE WHEN ?22 = 1 THEN ?23 ELSE accepted_at END WHERE id = ?1";
 static const char SQL_BY_ID[] = "SELECT " COLUMN_NAMES " FROM experiments WHERE id = ?1";
 static const char SQL_BY_NUMBER[] = "SELECT " COLUMN_NAMES " FROM experiments WHERE number = ?1";
 /* '~' sorts after every character of an id */
@@ -37,6 +39,11 @@ static const char SQL_LIST[] =
     " FROM experiments WHERE (CAST(?1 AS TEXT) IS NULL OR name = ?1) "
     "AND (CAST(?2 AS TEXT) IS NULL OR COALESCE(variant, '') = ?2) "
     "AND (CAST(?3 AS TEXT) IS NULL OR dataset_id = ?3) ORDER BY number DESC";
+
+static const char SQL_ACCEPTED[] =
+    "SELECT " COLUMN_NAMES
+    " FROM experiments WHERE name = ?1 AND COALESCE(variant, '') = ?2 AND accepted_at IS NOT NULL "
+    "ORDER BY accepted_at DESC, number DESC";
 
 const eva_column eva_experiment_columns[EVA_EXPERIMENT_COLUMN_COUNT] = {
     [EVA_EXPERIMENT_ID] = {"id", 't'},
@@ -52,6 +59,7 @@ const eva_column eva_experiment_columns[EVA_EXPERIMENT_COLUMN_COUNT] = {
     [EVA_EXPERIMENT_DESCRIPTION] = {"description", 't'},
     [EVA_EXPERIMENT_METADATA] = {"metadata", 't'},
     [EVA_EXPERIMENT_TAGS] = {"tags", 't'},
+    [EVA_EXPERIMENT_ACCEPTED_AT] = {"accepted_at", 't'},
     [EVA_EXPERIMENT_VARIANT] = {"variant", 't'},
     [EVA_EXPERIMENT_SUITE] = {"suite", 't'},
     [EVA_EXPERIMENT_COMMAND_LINE] = {"command_line", 't'},
@@ -143,7 +151,7 @@ eva_code eva_experiment_update(eva_store *store, const char *id, const eva_value
   code = eva_store_prepare(store, SQL_UPDATE, &update, error);
   if (!code) {
     eva_bind_string(update, 1, id);
-    for (int column = EVA_EXPERIMENT_STATUS; column <= EVA_EXPERIMENT_TAGS; column++) {
+    for (int column = EVA_EXPERIMENT_STATUS; column <= EVA_EXPERIMENT_ACCEPTED_AT; column++) {
       int position = 2 + 2 * (column - EVA_EXPERIMENT_STATUS);
       eva_bind_int(update, position, values[column].type != 0);
       eva_bind_value(update, position + 1, &values[column]);
@@ -186,5 +194,14 @@ eva_code eva_experiment_list(eva_store *store, eva_text name, eva_text variant, 
   eva_bind_text(*rows, 1, name);
   eva_bind_text(*rows, 2, variant);
   eva_bind_text(*rows, 3, dataset_id);
+  return EVA_OK;
+}
+
+eva_code eva_experiment_select_accepted(eva_store *store, eva_text name, eva_text variant, eva_statement **rows,
+                                        eva_error *error) {
+  eva_code code = eva_store_prepare(store, SQL_ACCEPTED, rows, error);
+  if (code) return code;
+  eva_bind_text(*rows, 1, name);
+  eva_bind_text(*rows, 2, variant.data ? variant : EVA_TEXT_LITERAL(""));
   return EVA_OK;
 }

@@ -20,6 +20,7 @@ enum {
   EVA_EXPERIMENT_DESCRIPTION,
   EVA_EXPERIMENT_METADATA,
   EVA_EXPERIMENT_TAGS,
+  EVA_EXPERIMENT_ACCEPTED_AT,
   EVA_EXPERIMENT_VARIANT,
   EVA_EXPERIMENT_SUITE,
   EVA_EXPERIMENT_COMMAND_LINE,
@@ -47,8 +48,8 @@ extern const eva_column eva_experiment_columns[EVA_EXPERIMENT_COLUMN_COUNT];
  * started_at now; `number` is always the next of this store. `name` is required. EVA_E_EXISTS when the id is taken. */
 eva_code eva_experiment_create(eva_store *store, const eva_value values[EVA_EXPERIMENT_COLUMN_COUNT],
                                char id[EVA_UUID_TEXT_SIZE], int64_t *number, eva_error *error);
-/* Changes the given ones of status .. variant (the columns from EVA_EXPERIMENT_STATUS to EVA_EXPERIMENT_TAGS); type 'n'
- * clears. EVA_E_NOT_FOUND names the id. */
+/* Changes the given ones of the columns from EVA_EXPERIMENT_STATUS to EVA_EXPERIMENT_ACCEPTED_AT; type 'n' clears.
+ * EVA_E_NOT_FOUND names the id. */
 eva_code eva_experiment_update(eva_store *store, const char *id, const eva_value values[EVA_EXPERIMENT_COLUMN_COUNT],
                                eva_error *error);
 
@@ -62,6 +63,10 @@ eva_code eva_experiment_select_prefix(eva_store *store, eva_text prefix, eva_sta
 /* Newest first; a filter that is EVA_TEXT_NONE is none. `variant` "" finds those without a variant. */
 eva_code eva_experiment_list(eva_store *store, eva_text name, eva_text variant, eva_text dataset_id,
                              eva_statement **rows, eva_error *error);
+
+/* The accepted runs of that name and variant (EVA_TEXT_NONE or "": those without one), the last accepted first. */
+eva_code eva_experiment_select_accepted(eva_store *store, eva_text name, eva_text variant, eva_statement **rows,
+                                        eva_error *error);
 
 /* Stores what the experiment runs: the items of `version` in order (at most `limit`; 0: all), each `trials` times.
  * Fills *count with the number of jobs. EVA_E_NOT_FOUND for a version that does not exist. */

@@ -6,8 +6,8 @@
 #include "store/results.h"
 #include "store/store_private.h"
 
-/* Columns: item id, its row, the score, whether the score counts, and the eva_failure. Every side has a literal of its
- * own, because two of them run at the same time. */
+/* Columns: item id, its row, the score, whether the score counts, the eva_failure; of a run with trials also the status
+ * of the score and whether it passed. Every side has a literal of its own, because two of them run at the same time. */
 #define SCORED                                                                                                      \
   "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, 0 "  \
   "FROM selections s LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "      \
@@ -17,13 +17,21 @@
   "WHEN 'timeout' THEN 3 WHEN 'limited' THEN 4 ELSE 2 END FROM results r JOIN selections s "                        \
   "ON s.experiment_id = r.experiment_id AND s.position = r.position "                                               \
   "WHERE r.experiment_id = ?1 AND r.status <> 'skipped' "
+#define TRIALS                                                                                                      \
+  "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, "    \
+  "CASE WHEN r.status IS NULL THEN -1 WHEN r.status = 'ok' THEN 0 ELSE 2 END, c.status, c.passed "                  \
+  "FROM selections s LEFT JOIN results r ON r.experiment_id = s.experiment_id AND r.position = s.position "         \
+  "LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "                        \
+  "c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = '' WHERE s.experiment_id = ?1 "
 #define BY_POSITION "ORDER BY s.position"
 #define BY_ITEM "ORDER BY s.item_id, s.position"
 
-/* [scored][sorted][candidate] */
-static const char SQL_SIDES[2][2][2][640] = {
+enum { KIND_PRESENT, KIND_SCORED, KIND_TRIALS, KINDS };
+/* [kind][sorted][candidate] */
+static const char SQL_SIDES[KINDS][2][2][768] = {
     {{PRESENT BY_POSITION, PRESENT BY_POSITION}, {PRESENT BY_ITEM, PRESENT BY_ITEM}},
     {{SCORED BY_POSITION, SCORED BY_POSITION}, {SCORED BY_ITEM, SCORED BY_ITEM}},
+    {{TRIALS BY_POSITION, TRIALS BY_POSITION}, {TRIALS BY_ITEM, TRIALS BY_ITEM}},
 };
 static const char SQL_SAME_CONTENT[] =
     "SELECT COUNT(*) FROM items a CROSS JOIN items b WHERE a.item_key = ?1 AND b.item_key = ?2 AND a.input = b.input "
@@ -36,21 +44,58 @@ typedef struct run_side {
   int has_item; /* the fields below are an item */
   eva_buf id;
   int64_t item_key;
-  double sum;
+  int kind;
   int scored;
+  double score; /* the trials reduced */
   eva_failure failure; /* of the first trial that has one */
+  int score_rows;      /* trials that the scorer has seen */
+  eva_fold fold;
 } run_side;
 
-static eva_code open_side(eva_store *store, const char *sql, const char *experiment_id, eva_text scorer_id,
-                          eva_text step_id, run_side *side, eva_error *error) {
-  eva_code code = eva_store_prepare(store, sql, &side->rows, error);
+static eva_code open_side(eva_store *store, const eva_pair_query *query, int index, int sorted, run_side *side,
+                          eva_error *error) {
+  side->fold.reduction = query->reductions[index];
+  side->kind = !query->scorer_id.data ? KIND_PRESENT : side->fold.reduction.trials > 1 ? KIND_TRIALS : KIND_SCORED;
+  eva_code code = eva_store_prepare(store, SQL_SIDES[side->kind][sorted][index], &side->rows, error);
   if (code) return code;
-  eva_bind_string(side->rows, 1, experiment_id);
-  if (scorer_id.data) {
-    eva_bind_text(side->rows, 2, scorer_id);
-    eva_bind_text(side->rows, 3, step_id.data ? step_id : EVA_TEXT_LITERAL(""));
+  eva_bind_string(side->rows, 1, query->ids[index]);
+  if (query->scorer_id.data) {
+    eva_bind_text(side->rows, 2, query->scorer_id);
+    eva_bind_text(side->rows, 3, query->step_id.data ? query->step_id : EVA_TEXT_LITERAL(""));
   }
   return eva_step(side->rows, &side->has_row, error);
+}
+
+/* One row is one trial. */
+static void add_trial(run_side *side) {
+  enum { COLUMN_SCORE = 2, COLUMN_SCORED, COLUMN_FAILURE, COLUMN_STATUS, COLUMN_PASSED };
+  int failure = (int)eva_column_int(side->rows, COLUMN_FAILURE);
+  int scored = (int)eva_column_int(side->rows, COLUMN_SCORED);
+  if (scored) eva_fold_score(&side->fold, eva_column_double(side->rows, COLUMN_SCORE));
+  if (side->kind == KIND_PRESENT) {
+    if (!side->failure) side->failure = (eva_failure)failure;
+    eva_fold_trial(&side->fold, failure > EVA_FAILURE_NOT_PASSED, failure == EVA_FAILURE_NONE);
+  } else if (side->kind == KIND_TRIALS) {
+    int has_row = !eva_column_is_null(side->rows, COLUMN_STATUS);
+    side->score_rows += has_row;
+    if (has_row) {
+      eva_fold_trial(&side->fold, 0,
+                     eva_trial_passed(&side->fold, side->rows, COLUMN_STATUS, COLUMN_SCORE, COLUMN_PASSED));
+    } else if (failure > 0) {
+      eva_fold_trial(&side->fold, 1, 0);
+    }
+  }
+}
+
+/* The item as a whole, its trials reduced. */
+static void end_item(run_side *side) {
+  int has_say = side->kind != KIND_TRIALS || side->score_rows > 0 || side->fold.reduction.applies;
+  side->scored = has_say && eva_fold_value(&side->fold, &side->score);
+  if (side->kind != KIND_PRESENT || side->fold.reduction.trials <= 1 || !side->failure) return;
+  /* Of several trials some may fail: the item does when it did not pass as a whole, or none of them ran to its end. */
+  int passed = eva_fold_passed(&side->fold);
+  if (passed == 1) side->failure = EVA_FAILURE_NONE;
+  else if (side->fold.failed < side->fold.seen) side->failure = EVA_FAILURE_NOT_PASSED;
 }
 
 /* Takes the next item with all its trials. */
@@ -61,18 +106,15 @@ static eva_code next_item(run_side *side, eva_error *error) {
   eva_buf_clear(&side->id);
   eva_buf_add(&side->id, id.data, id.len);
   side->item_key = eva_column_int(side->rows, 1);
-  side->sum = 0;
-  side->scored = 0;
   side->failure = EVA_FAILURE_NONE;
+  side->score_rows = 0;
+  eva_fold_clear(&side->fold);
   do {
-    if (!side->failure) side->failure = (eva_failure)eva_column_int(side->rows, 4);
-    if (eva_column_int(side->rows, 3)) {
-      side->sum += eva_column_double(side->rows, 2);
-      side->scored++;
-    }
+    add_trial(side);
     eva_code code = eva_step(side->rows, &side->has_row, error);
     if (code) return code;
   } while (side->has_row && eva_text_equal(eva_column_text(side->rows, 0), eva_buf_text(&side->id)));
+  end_item(side);
   return EVA_OK;
 }
 
@@ -100,14 +142,14 @@ static void fill_baseline(eva_pair *pair, const run_side *item) {
   pair->baseline_key = item->item_key;
   pair->baseline_scored = item->scored;
   pair->baseline_failure = item->failure;
-  pair->baseline = item->scored ? item->sum / item->scored : 0;
+  pair->baseline = item->scored ? item->score : 0;
 }
 
 static void fill_candidate(eva_pair *pair, const run_side *item) {
   pair->candidate_key = item->item_key;
   pair->candidate_scored = item->scored;
   pair->candidate_failure = item->failure;
-  pair->candidate = item->scored ? item->sum / item->scored : 0;
+  pair->candidate = item->scored ? item->score : 0;
 }
 
 /* Walks both sides; *parted = 1 when they are not sorted and met different items. */
@@ -136,18 +178,16 @@ static eva_code walk(run_side sides[2], int sorted, eva_pairs *pairs, int *parte
   return code;
 }
 
-static eva_code load(eva_store *store, const char *const ids[2], eva_text scorer_id, eva_text step_id, int sorted,
-                     eva_pairs *pairs, int *parted, eva_error *error) {
+static eva_code load(eva_store *store, const eva_pair_query *query, int sorted, eva_pairs *pairs, int *parted,
+                     eva_error *error) {
   run_side sides[2] = {{0}, {0}};
   eva_code code = EVA_OK;
-  for (int index = 0; !code && index < 2; index++) {
-    const char *sql = SQL_SIDES[scorer_id.data != NULL][sorted][index];
-    code = open_side(store, sql, ids[index], scorer_id, step_id, &sides[index], error);
-  }
+  for (int index = 0; !code && index < 2; index++) code = open_side(store, query, index, sorted, &sides[index], error);
   if (!code) code = walk(sides, sorted, pairs, parted, error);
   for (int index = 0; index < 2; index++) {
     if (sides[index].rows) eva_reset(sides[index].rows);
     eva_buf_free(&sides[index].id);
+    eva_fold_free(&sides[index].fold);
   }
   return code;
 }
@@ -171,17 +211,15 @@ static eva_code mark_changed(eva_store *store, eva_pairs *pairs, eva_error *erro
   return code;
 }
 
-eva_code eva_pairs_load(eva_store *store, const char *baseline_id, const char *candidate_id, eva_text scorer_id,
-                        eva_text step_id, eva_pairs *pairs, eva_error *error) {
-  const char *ids[2] = {baseline_id, candidate_id};
+eva_code eva_pairs_load(eva_store *store, const eva_pair_query *query, eva_pairs *pairs, eva_error *error) {
   int parted = 0;
   pairs->count = 0;
   eva_buf_clear(&pairs->ids);
-  eva_code code = load(store, ids, scorer_id, step_id, 0, pairs, &parted, error);
+  eva_code code = load(store, query, 0, pairs, &parted, error);
   if (!code && parted) {
     pairs->count = 0;
     eva_buf_clear(&pairs->ids);
-    code = load(store, ids, scorer_id, step_id, 1, pairs, &parted, error);
+    code = load(store, query, 1, pairs, &parted, error);
   }
   if (code) return code;
   eva_store_pin(store);

@@ -19,6 +19,14 @@ static const char SQL_COUNTS[] =
 static const char SQL_VALUES[] =
     "SELECT status, score, label, passed FROM scores WHERE experiment_id = ?1 AND scorer_id = ?2 AND step_id = ?3 AND "
     "score_set = '' ORDER BY position";
+/* A failed target that left no score counts as a failed trial; a target that was fine and left none has no say. */
+static const char SQL_TRIAL_VALUES[] =
+    "SELECT r.item_id, CASE WHEN r.status = 'ok' THEN 0 ELSE 1 END, CASE WHEN c.status IS NULL THEN 0 ELSE 1 END, "
+    "c.status, c.score, c.label, c.passed FROM results r LEFT JOIN scores c ON c.experiment_id = r.experiment_id AND "
+    "c.position = r.position AND c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = '' "
+    "WHERE r.experiment_id = ?1 AND r.status <> 'skipped' ORDER BY r.position";
+static const char SQL_TRIALS[] =
+    "SELECT item_id, status, passed FROM results WHERE experiment_id = ?1 ORDER BY position";
 static const char SQL_KEYS[] =
     "SELECT scorer_id, step_id, MAX(scorer_name), SUM(CASE WHEN status = 'ok' THEN 1 ELSE 0 END), "
     "SUM(CASE WHEN status = 'unscored' THEN 1 ELSE 0 END), SUM(CASE WHEN status = 'error' THEN 1 ELSE 0 END) "
@@ -77,6 +85,26 @@ eva_code eva_score_values(eva_store *store, const char *experiment_id, eva_text 
   eva_bind_text(*rows, 2, scorer_id);
   eva_bind_text(*rows, 3, step_id.data ? step_id : EVA_TEXT_LITERAL(""));
   return EVA_OK;
+}
+
+eva_code eva_trial_values(eva_store *store, const char *experiment_id, eva_text scorer_id, eva_text step_id,
+                          eva_statement **rows, eva_error *error) {
+  eva_code code = prepare_for(store, SQL_TRIAL_VALUES, experiment_id, rows, error);
+  if (code) return code;
+  eva_bind_text(*rows, 2, scorer_id);
+  eva_bind_text(*rows, 3, step_id.data ? step_id : EVA_TEXT_LITERAL(""));
+  return EVA_OK;
+}
+
+eva_code eva_trial_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error) {
+  return prepare_for(store, SQL_TRIALS, experiment_id, rows, error);
+}
+
+int eva_trial_passed(const eva_fold *fold, eva_statement *row, int status, int score, int passed) {
+  if (!eva_column_is_null(row, passed)) return eva_column_int(row, passed) != 0;
+  if (!eva_reducer_counts(fold->reduction.reducer)) return -1;
+  if (!eva_text_equal(eva_column_text(row, status), EVA_TEXT_LITERAL("ok"))) return 0;
+  return !eva_column_is_null(row, score) && eva_column_double(row, score) >= 1;
 }
 
 eva_code eva_score_keys(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error) {

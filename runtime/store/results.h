@@ -2,6 +2,7 @@
 #ifndef EVA_STORE_RESULTS_H
 #define EVA_STORE_RESULTS_H
 
+#include "data/reduce.h"
 #include "store/store.h"
 
 enum { EVA_RESULT_COLUMN_COUNT = 23, EVA_SCORE_COLUMN_COUNT = 11 };
@@ -29,6 +30,14 @@ eva_code eva_result_counts(eva_store *store, const char *experiment_id, eva_stat
 /* Columns: status, score, label, passed; in item order. */
 eva_code eva_score_values(eva_store *store, const char *experiment_id, eva_text scorer_id, eva_text step_id,
                           eva_statement **rows, eva_error *error);
+/* Of every result: item_id, whether the target failed, whether there is a score of this scorer, its status, score, label
+ * and passed; in item order, the trials of an item next to each other. */
+eva_code eva_trial_values(eva_store *store, const char *experiment_id, eva_text scorer_id, eva_text step_id,
+                          eva_statement **rows, eva_error *error);
+/* Of every result: item_id, status, passed; in item order, the trials of an item next to each other. */
+eva_code eva_trial_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
+/* Whether one trial passed, as reducers count it: its own word, else a full score. 1, 0 or -1 for unknown. */
+int eva_trial_passed(const eva_fold *fold, eva_statement *row, int status, int score, int passed);
 /* Columns: scorer_id, step_id, scorer_name, count of ok, unscored, error. By scorer. */
 eva_code eva_score_keys(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
 /* Column: latency_ms of everything that ran, in item order. */
@@ -49,9 +58,9 @@ typedef enum eva_failure {
 typedef struct eva_pair {
   size_t id_start, id_len;               /* of the item id, in eva_pairs.ids */
   int64_t baseline_key, candidate_key;   /* the item's rows */
-  double baseline, candidate;            /* mean score over the trials that have one */
-  int baseline_scored, candidate_scored; /* trials that have a score */
-  eva_failure baseline_failure, candidate_failure; /* of the first trial that has one; not with a scorer */
+  double baseline, candidate;            /* scores, the trials reduced */
+  int baseline_scored, candidate_scored; /* whether there is one */
+  eva_failure baseline_failure, candidate_failure; /* not with a scorer */
   eva_pair_side side;
   int changed; /* input or ground truth differ between the two rows */
 } eva_pair;
@@ -62,11 +71,16 @@ typedef struct eva_pairs {
   eva_buf ids;
 } eva_pairs;
 
-/* Pairs two runs by item id, after reducing trials to their mean. With a scorer: the selected items with their scores.
- * With scorer_id none: the items that have a result (skipped is none), with their failures. Free with
- * eva_pairs_free. */
-eva_code eva_pairs_load(eva_store *store, const char *baseline_id, const char *candidate_id, eva_text scorer_id,
-                        eva_text step_id, eva_pairs *pairs, eva_error *error);
+/* What is paired. With a scorer: the selected items with their scores. With scorer_id none: the items that have a
+ * result (skipped is none), with their failures. */
+typedef struct eva_pair_query {
+  const char *ids[2]; /* baseline, candidate */
+  eva_text scorer_id, step_id;
+  eva_reduction reductions[2]; /* how the trials of an item become one; all zero: their mean */
+} eva_pair_query;
+
+/* Pairs two runs by item id, after reducing trials. Free with eva_pairs_free. */
+eva_code eva_pairs_load(eva_store *store, const eva_pair_query *query, eva_pairs *pairs, eva_error *error);
 void eva_pairs_free(eva_pairs *pairs);
 eva_text eva_pair_id(const eva_pairs *pairs, const eva_pair *pair);
 

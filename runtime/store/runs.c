@@ -11,9 +11,21 @@
   "FROM selections s JOIN items i ON i.item_key = s.item_key WHERE s.experiment_id = ?1 AND s.position > ?2 "
 
 static const char SQL_JOBS[] = "SELECT " JOB_COLUMNS "ORDER BY s.position LIMIT ?3";
-static const char SQL_JOBS_MISSING[] =
-    "SELECT " JOB_COLUMNS "AND NOT EXISTS (SELECT 1 FROM results r WHERE r.experiment_id = s.experiment_id AND "
-    "r.position = s.position) ORDER BY s.position LIMIT ?3";
+#define IS_MISSING                                                                                                \
+  "AND NOT EXISTS (SELECT 1 FROM results r WHERE r.experiment_id = s.experiment_id AND r.position = s.position "   \
+  "AND r.item_id = s.item_id AND r.item_version = s.item_version AND r.trial = s.trial) "
+#define IS_FAILED                                                                                                 \
+  "AND EXISTS (SELECT 1 FROM results r WHERE r.experiment_id = s.experiment_id AND r.position = s.position AND "   \
+  "(r.status <> 'ok' OR EXISTS (SELECT 1 FROM scores c WHERE c.experiment_id = r.experiment_id AND "               \
+  "c.position = r.position AND c.score_set = '' AND c.status = 'error'))) "
+#define POSITIONS                                                                                                 \
+  "SELECT s.position FROM selections s JOIN items i ON i.item_key = s.item_key WHERE s.experiment_id = ?1 "
+
+static const char SQL_JOBS_MISSING[] = "SELECT " JOB_COLUMNS IS_MISSING "ORDER BY s.position LIMIT ?3";
+static const char SQL_JOBS_FAILED[] = "SELECT " JOB_COLUMNS IS_FAILED "ORDER BY s.position LIMIT ?3";
+static const char SQL_POSITIONS[] = POSITIONS "ORDER BY s.position";
+static const char SQL_POSITIONS_MISSING[] = POSITIONS IS_MISSING "ORDER BY s.position";
+static const char SQL_POSITIONS_FAILED[] = POSITIONS IS_FAILED "ORDER BY s.position";
 static const char SQL_RESULT_ADD[] =
     "INSERT INTO results (experiment_id, position, item_id, item_version, trial, status, passed, output, error, "
     "started_at, completed_at, latency_ms, retry_count, usage, steps, trajectory, context, metadata, output_repaired, "
@@ -26,13 +38,27 @@ static const char SQL_SCORE_ADD[] =
 static const char SQL_ATTEMPT_ADD[] =
     "INSERT INTO attempts (experiment_id, item_id, trial, attempt, status, error, started_at, latency_ms) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+static const char SQL_ATTEMPT_APPEND[] =
+    "INSERT INTO attempts (experiment_id, item_id, trial, attempt, status, error, started_at, latency_ms) "
+    "SELECT ?1, ?2, ?3, COALESCE(MAX(attempt), 0) + 1, ?4, ?5, ?6, ?7 FROM attempts WHERE experiment_id = ?1 AND "
+    "item_id = ?2 AND trial = ?3";
+static const char SQL_RESULT_ARCHIVE[] =
+    "INSERT INTO attempts (experiment_id, item_id, trial, attempt, status, error, started_at, latency_ms) "
+    "SELECT r.experiment_id, r.item_id, r.trial, (SELECT COALESCE(MAX(a.attempt), 0) + 1 FROM attempts a WHERE "
+    "a.experiment_id = r.experiment_id AND a.item_id = r.item_id AND a.trial = r.trial), r.status, r.error, "
+    "r.started_at, r.latency_ms FROM results r WHERE r.experiment_id = ?1 AND r.position = ?2";
+static const char SQL_SCORES_REMOVE[] = "DELETE FROM scores WHERE experiment_id = ?1 AND position = ?2";
+static const char SQL_RESULT_REMOVE[] = "DELETE FROM results WHERE experiment_id = ?1 AND position = ?2";
+static const char SQL_ATTEMPT_COUNT[] =
+    "SELECT COUNT(*) FROM attempts WHERE experiment_id = ?1 AND item_id = ?2 AND trial = ?3";
 static const char SQL_POSITION_OF[] =
     "SELECT position FROM selections WHERE experiment_id = ?1 AND item_id = ?2 AND trial = ?3";
 
-eva_code eva_jobs_page(eva_store *store, const char *experiment_id, int64_t after_position, int limit, int missing_only,
+eva_code eva_jobs_page(eva_store *store, const char *experiment_id, int64_t after_position, int limit, eva_job_set set,
                        eva_job_callback each, void *context, eva_error *error) {
+  static const char *const pages[] = {SQL_JOBS, SQL_JOBS_MISSING, SQL_JOBS_FAILED};
   eva_statement *rows = NULL;
-  eva_code code = eva_store_prepare(store, missing_only ? SQL_JOBS_MISSING : SQL_JOBS, &rows, error);
+  eva_code code = eva_store_prepare(store, pages[set], &rows, error);
   if (code) return code;
   eva_bind_string(rows, 1, experiment_id);
   eva_bind_int(rows, 2, after_position);
@@ -46,6 +72,20 @@ eva_code eva_jobs_page(eva_store *store, const char *experiment_id, int64_t afte
                    .trial = (int)eva_column_int(rows, 3)};
     for (int field = 0; field < EVA_ITEM_FIELD_COUNT; field++) job.fields[field] = eva_column_text(rows, 4 + field);
     each(context, &job);
+  }
+}
+
+eva_code eva_jobs_positions(eva_store *store, const char *experiment_id, eva_job_set set,
+                            void (*each)(void *context, int64_t position), void *context, eva_error *error) {
+  static const char *const queries[] = {SQL_POSITIONS, SQL_POSITIONS_MISSING, SQL_POSITIONS_FAILED};
+  eva_statement *rows = NULL;
+  eva_code code = eva_store_prepare(store, queries[set], &rows, error);
+  if (code) return code;
+  eva_bind_string(rows, 1, experiment_id);
+  for (int row = 1;;) {
+    code = eva_step(rows, &row, error);
+    if (code || !row) return code;
+    each(context, eva_column_int(rows, 0));
   }
 }
 
@@ -123,6 +163,39 @@ eva_code eva_result_add(eva_store *store, const eva_result_row *row, eva_error *
   return code;
 }
 
+/* Runs a statement of ?1 experiment, ?2 position. */
+static eva_code run_at(eva_store *store, const char *sql, const eva_result_row *row, eva_error *error) {
+  eva_statement *statement = NULL;
+  eva_code code = eva_store_prepare(store, sql, &statement, error);
+  if (code) return code;
+  eva_bind_string(statement, 1, row->experiment_id);
+  eva_bind_int(statement, 2, row->position);
+  return eva_run(statement, error);
+}
+
+static eva_code count_attempts(eva_store *store, const eva_result_row *row, int *count, eva_error *error) {
+  eva_statement *select = NULL;
+  eva_code code = eva_store_prepare(store, SQL_ATTEMPT_COUNT, &select, error);
+  if (code) return code;
+  eva_bind_string(select, 1, row->experiment_id);
+  eva_bind_text(select, 2, row->item_id);
+  eva_bind_int(select, 3, row->trial);
+  code = eva_step_one(select, error);
+  if (code) return code;
+  *count = (int)eva_column_int(select, 0);
+  eva_reset(select);
+  return EVA_OK;
+}
+
+eva_code eva_result_replace(eva_store *store, const eva_result_row *row, eva_error *error) {
+  eva_result_row replacing = *row;
+  eva_code code = run_at(store, SQL_RESULT_ARCHIVE, row, error);
+  if (!code) code = run_at(store, SQL_SCORES_REMOVE, row, error);
+  if (!code) code = run_at(store, SQL_RESULT_REMOVE, row, error);
+  if (!code) code = count_attempts(store, row, &replacing.retry_count, error);
+  return code ? code : eva_result_add(store, &replacing, error);
+}
+
 static eva_code position_of(eva_store *store, const eva_score_row *row, int64_t *position, eva_error *error) {
   if (row->position > 0) {
     *position = row->position;
@@ -179,18 +252,27 @@ eva_code eva_score_add(eva_store *store, const eva_score_row *row, eva_error *er
   return run_insert(store, insert, "score", row->item_id, row->trial, error);
 }
 
-eva_code eva_attempt_add(eva_store *store, const eva_attempt_row *row, eva_error *error) {
+static eva_code insert_attempt(eva_store *store, const char *sql, const eva_attempt_row *row, eva_error *error) {
   eva_statement *insert = NULL;
-  eva_code code = eva_store_prepare(store, SQL_ATTEMPT_ADD, &insert, error);
+  eva_code code = eva_store_prepare(store, sql, &insert, error);
   if (code) return code;
   char started[EVA_TIME_TEXT_SIZE];
   eva_bind_string(insert, 1, row->experiment_id);
   eva_bind_text(insert, 2, row->item_id);
   eva_bind_int(insert, 3, row->trial);
-  eva_bind_int(insert, 4, row->attempt);
-  eva_bind_string(insert, 5, row->status);
-  eva_bind_text(insert, 6, row->error);
-  bind_time(store, insert, 7, row->started_at_ms, started);
-  bind_duration(insert, 8, row->latency_ms);
+  int at = 4;
+  if (sql == SQL_ATTEMPT_ADD) eva_bind_int(insert, at++, row->attempt);
+  eva_bind_string(insert, at, row->status);
+  eva_bind_text(insert, at + 1, row->error);
+  bind_time(store, insert, at + 2, row->started_at_ms, started);
+  bind_duration(insert, at + 3, row->latency_ms);
   return run_insert(store, insert, "attempt", row->item_id, row->trial, error);
+}
+
+eva_code eva_attempt_add(eva_store *store, const eva_attempt_row *row, eva_error *error) {
+  return insert_attempt(store, SQL_ATTEMPT_ADD, row, error);
+}
+
+eva_code eva_attempt_append(eva_store *store, const eva_attempt_row *row, eva_error *error) {
+  return insert_attempt(store, SQL_ATTEMPT_APPEND, row, error);
 }

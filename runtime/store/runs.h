@@ -20,10 +20,21 @@ typedef struct eva_job {
 
 typedef void (*eva_job_callback)(void *context, const eva_job *job);
 
-/* Calls `each` for up to `limit` jobs after `after_position` (0 to start), in order. With `missing_only` jobs that have
- * a result are left out (resume). The callback must not use the store. */
-eva_code eva_jobs_page(eva_store *store, const char *experiment_id, int64_t after_position, int limit, int missing_only,
+/* Which jobs of a selection run. */
+typedef enum eva_job_set {
+  EVA_JOBS_ALL,
+  EVA_JOBS_MISSING, /* those without a result of the same item, item version and trial (resume) */
+  EVA_JOBS_FAILED   /* those whose target or a scorer failed (retry) */
+} eva_job_set;
+
+/* Calls `each` for up to `limit` jobs after `after_position` (0 to start), in order. The callback must not use the
+ * store. */
+eva_code eva_jobs_page(eva_store *store, const char *experiment_id, int64_t after_position, int limit, eva_job_set set,
                        eva_job_callback each, void *context, eva_error *error);
+/* Calls `each` for the position of every job of the set, in order; the same rule for the callback. Jobs whose item has
+ * been removed from the store are in no set. */
+eva_code eva_jobs_positions(eva_store *store, const char *experiment_id, eva_job_set set,
+                            void (*each)(void *context, int64_t position), void *context, eva_error *error);
 
 typedef struct eva_result_row {
   const char *experiment_id;
@@ -72,8 +83,13 @@ typedef struct eva_attempt_row {
 
 /* A second result for the same job is EVA_E_EXISTS and changes nothing. */
 eva_code eva_result_add(eva_store *store, const eva_result_row *row, eva_error *error);
+/* The same in the place of the result that the job may have: that one becomes an attempt, its scores go, and
+ * retry_count becomes the number of attempts. The caller's transaction makes it one change. */
+eva_code eva_result_replace(eva_store *store, const eva_result_row *row, eva_error *error);
 /* A second score with the same key is EVA_E_EXISTS and changes nothing. */
 eva_code eva_score_add(eva_store *store, const eva_score_row *row, eva_error *error);
 eva_code eva_attempt_add(eva_store *store, const eva_attempt_row *row, eva_error *error);
+/* The same with the next free number: what an interrupted run has tried is kept. */
+eva_code eva_attempt_append(eva_store *store, const eva_attempt_row *row, eva_error *error);
 
 #endif

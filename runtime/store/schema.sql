@@ -116,7 +116,8 @@ CREATE TABLE experiments (
   summary         TEXT,
   created_at      TEXT NOT NULL,
   started_at      TEXT,
-  completed_at    TEXT
+  completed_at    TEXT,
+  accepted_at     TEXT                   -- when it became the baseline of its name and variant; the last one counts
 );
 CREATE UNIQUE INDEX experiments_by_number ON experiments (number);
 CREATE INDEX experiments_by_name ON experiments (name, number);
@@ -190,3 +191,40 @@ CREATE TABLE scores (
   source        TEXT,                    -- null: a scorer of the suite
   PRIMARY KEY (experiment_id, position, scorer_id, step_id, score_set)
 ) /* clustered */;
+
+-- Views for people (`evalua sql`, `sqlite3 FILE`): their names and columns are stable, whatever becomes of the tables.
+-- An experiment that was interrupted shows as `running` here: only the lock beside the file tells.
+
+CREATE VIEW v_experiments AS
+SELECT e.number, e.id, e.name, e.variant, e.status, e.verdict, e.dataset_name, e.dataset_version, e.target_id,
+       e.target_type, e.total_items,
+       (SELECT COUNT(*) FROM results r WHERE r.experiment_id = e.id AND r.status = 'ok') AS ok_count,
+       (SELECT COUNT(*) FROM results r WHERE r.experiment_id = e.id AND r.status NOT IN ('ok', 'skipped'))
+         AS failed_count,
+       (SELECT COUNT(*) FROM results r WHERE r.experiment_id = e.id AND r.status = 'skipped') AS skipped_count,
+       (SELECT COUNT(*) FROM results r WHERE r.experiment_id = e.id AND r.passed = 1) AS passed_count,
+       (SELECT AVG(r.latency_ms) FROM results r WHERE r.experiment_id = e.id AND r.status <> 'skipped')
+         AS mean_latency_ms,
+       e.suite, e.params, e.tags, e.metadata, e.git, e.host, e.seed, e.summary, e.created_at, e.started_at,
+       e.completed_at
+FROM experiments e;
+
+-- One row an item and trial.
+CREATE VIEW v_results AS
+SELECT e.number AS experiment_number, e.name AS experiment_name, e.variant, r.experiment_id, r.position, r.item_id,
+       r.item_version, r.trial, r.status, r.passed, i.input, i.ground_truth, r.output, r.error, i.metadata, i.tags,
+       r.latency_ms, r.retry_count, r.usage, r.steps, r.trajectory, COALESCE(r.context, i.context) AS context,
+       r.metadata AS target_metadata, r.output_repaired, r.interrupted_by, r.started_at, r.completed_at
+FROM results r
+JOIN experiments e ON e.id = r.experiment_id
+LEFT JOIN selections s ON s.experiment_id = r.experiment_id AND s.position = r.position
+LEFT JOIN items i ON i.item_key = s.item_key;
+
+-- One row a score; `scorer` is the name that summaries use: exact, or fetch-data/exact for a step's.
+CREATE VIEW v_scores AS
+SELECT e.number AS experiment_number, e.name AS experiment_name, e.variant, s.experiment_id, s.position, s.item_id,
+       s.trial, CASE WHEN s.step_id = '' THEN s.scorer_id ELSE s.step_id || '/' || s.scorer_id END AS scorer,
+       s.scorer_id, s.step_id, s.score_set, s.source, s.status, s.score, s.label, s.passed, s.reason, s.error,
+       s.metadata, s.latency_ms
+FROM scores s
+JOIN experiments e ON e.id = s.experiment_id;

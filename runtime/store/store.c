@@ -150,6 +150,12 @@ eva_code eva_store_commit(eva_store *store, eva_error *error) { return eva_db_co
 void eva_store_rollback(eva_store *store) { eva_db_rollback(store->db); }
 int eva_store_in_transaction(const eva_store *store) { return eva_db_in_transaction(store->db); }
 
+eva_code eva_store_begin_patiently(eva_store *store, eva_error *error) {
+  if (eva_db_in_transaction(store->db)) return eva_store_begin(store, error); /* says what is wrong */
+  eva_code code = check_writable(store, error);
+  return code ? code : begin_patiently(store, error);
+}
+
 eva_code eva_store_enter(eva_store *store, int *own, eva_error *error) {
   *own = 0;
   if (eva_db_in_transaction(store->db)) return EVA_OK;

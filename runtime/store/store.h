@@ -13,7 +13,7 @@
 
 enum {
   EVA_SCHEMA_VERSION = 1,       /* the newest schema this program knows */
-  EVA_STORE_WAIT_MS = 2000,     /* how long a single write waits for another process (not begin, not the hot path) */
+  EVA_STORE_WAIT_MS = 30000,    /* store_timeout: how long a single write waits for another process (not begin, not the hot path) */
   EVA_EXPERIMENT_LOCK_MAX = 256 /* experiments that one process can run at a time */
 };
 
@@ -45,6 +45,9 @@ eva_code eva_store_begin(eva_store *store, eva_error *error);
 eva_code eva_store_commit(eva_store *store, eva_error *error); /* after a failed commit nothing is open any more */
 void eva_store_rollback(eva_store *store);
 int eva_store_in_transaction(const eva_store *store);
+
+/* As eva_store_begin, but waits for other writers up to EVA_STORE_WAIT_MS. */
+eva_code eva_store_begin_patiently(eva_store *store, eva_error *error);
 
 /* A write of several statements: joins the open transaction, else starts one (waiting up to EVA_STORE_WAIT_MS) and sets
  * *own. eva_store_leave ends it: commits if `code` is EVA_OK, rolls back otherwise; returns the first failure. */

@@ -20,6 +20,8 @@ build  module:libuv                libuv1-dev       the event loop
 build  module:libpcre2-8           libpcre2-dev     regular expressions
 build  header:csv.h                libcsv-dev       reads CSV files
 build  module:libcrypto            libssl-dev       SHA-256
+build  module:libcurl              libcurl4-openssl-dev HTTP requests
+build  module:libmicrohttpd        libmicrohttpd-dev the server of `evalua mock`
 demo   command:hunspell            hunspell         the first program that the demo evaluates
 demo   file:/usr/share/hunspell/en_US.dic hunspell-en-us its dictionary
 demo   command:aspell              aspell           the second program

@@ -236,7 +236,7 @@ end
 local function ask_json_lines(spec, child, input)
   child.requests = child.requests + 1
   local id = child.requests
-  child.process:write(json.encode { id = id, input = input } .. "\n")
+  child.process:write(json.encode { id = id, input = input == nil and json.null or input } .. "\n")
   local line = child.read_line()
   if not line then fail_dead(spec, child) end
   return json_line_answer(spec, child, id, line)

@@ -2,8 +2,10 @@
 -- changed or one-sided goes unsaid.
 
 local json = require "evalua.json"
+local slices = require "evalua.slices"
 local stats = require "evalua.native.stats"
 local summary = require "evalua.summary"
+local trials = require "evalua.trials"
 
 local compare = {}
 
@@ -42,7 +44,7 @@ local function head_of(record)
     status = record.status, started_at = record.started_at or record.created_at, completed_at = record.completed_at,
     dataset = { name = record.dataset_name, version = record.dataset_version, digest = record.dataset_digest },
     target = { type = record.target_type, id = record.target_id, version = record.target_version },
-    params = summary.decoded(record.params),
+    params = summary.decoded(record.params), file = record.baseline_file,
   }
 end
 
@@ -62,7 +64,13 @@ end
 
 -- Datasets -------------------------------------------------------------------------------------------------------
 
-local function version_mismatch(store, baseline, candidate, warnings)
+local function version_mismatch(store, baseline, candidate, comparison)
+  local warnings = comparison.warnings
+  if baseline.baseline_file or candidate.baseline_file then -- versions of another store: digests tell
+    local mismatch, warning = require("evalua.baseline_store").dataset_mismatch(baseline, candidate, comparison.items)
+    warnings[#warnings + 1] = warning
+    return mismatch
+  end
   if baseline.dataset_id ~= candidate.dataset_id then
     warnings[#warnings + 1] = ("the runs are over different datasets, %s and %s; items are paired by id alone"):format(
       tostring(baseline.dataset_name), tostring(candidate.dataset_name))
@@ -93,27 +101,13 @@ end
 
 -- Clusters -------------------------------------------------------------------------------------------------------
 
-local function field_at(row, path)
-  local value = row
-  for name in path:gmatch("[^.]+") do
-    if type(value) == "string" and value ~= "" then
-      local ok, decoded = pcall(summary.decoded, value)
-      value = ok and decoded or nil
-    end
-    if type(value) ~= "table" then return nil end
-    value = value[name]
-  end
-  if value == nil or value == json.null then return nil end
-  return type(value) == "table" and json.encode(value) or tostring(value)
-end
-
 -- The cluster of every item of a run, by item id. An item without the field is a cluster of its own.
 local function clusters_by_item(store, experiment, path)
   local by_item, after, found = {}, 0, false
   while true do
     local rows = must(store:results(experiment.id, { after = after, limit = RESULTS_PAGE }))
     for _, row in ipairs(rows) do
-      local name = field_at(row, path)
+      local name = slices.value_at(row, path)
       found = found or name ~= nil
       by_item[row.item_id] = name and ("in " .. name) or ("alone " .. row.item_id)
       after = row.position
@@ -184,13 +178,38 @@ local function list_changes(comparison, key, higher_is_better, paired, limit)
   end
 end
 
+-- How the trials of both runs are reduced.
+local function reductions_of(context, pair)
+  if not context.reductions then return nil end
+  local list = {}
+  for position, side in ipairs { "baseline", "candidate" } do
+    list[position] = trials.for_scorer(context.reductions[position], pair and pair[side].applies) or {}
+  end
+  return list
+end
+
+-- Where a run has trials, both sides' reductions are kept in the context; different ones are said aloud.
+local function note_trials(context)
+  local before, after = trials.of_record(context.baseline), trials.of_record(context.candidate)
+  if not before and not after then return end
+  context.reductions = { before or { trials = 1, reducer = "mean" }, after or { trials = 1, reducer = "mean" } }
+  local function text(reduction)
+    if not reduction then return "one trial" end
+    return ("%d trials, %s"):format(reduction.trials, trials.text { name = reduction.reducer, k = reduction.k })
+  end
+  if text(before) ~= text(after) then
+    context.comparison.warnings[#context.comparison.warnings + 1] =
+      ("the items ran differently often: %s in the baseline, %s in the candidate"):format(text(before), text(after))
+  end
+end
+
 local function compare_scorer(context, pair)
   local store, options, warnings = context.store, context.options, context.comparison.warnings
   if not (pair.baseline and pair.candidate) then return one_sided(pair, warnings) end
   definition_warnings(pair, warnings)
   local definition = pair.candidate
   local before, after, ids = must(store:paired_scores(context.baseline.id, context.candidate.id, definition.id,
-    definition.step_id or ""))
+    definition.step_id or "", reductions_of(context, pair)))
   local entry = stats.paired(before, after, {
     higher_is_better = definition.higher_is_better, margin = options.margin, alpha = options.alpha,
     seed = options.seed, clusters = context.by_item and clusters_of(context.by_item, ids, #before) or nil,
@@ -286,7 +305,7 @@ local function new_failures(context, counts)
   if counts.candidate.total == counts.candidate.passed or comparison.items.paired == 0 then return end
   if context.store.new_failures then -- one statement of the store instead of two passes over the failures
     comparison.new_failures, comparison.new_failure_count =
-      must(context.store:new_failures(context.baseline.id, context.candidate.id, FAILURES_MAX))
+      must(context.store:new_failures(context.baseline.id, context.candidate.id, FAILURES_MAX, reductions_of(context)))
     return
   end
   local left_out = {}
@@ -319,8 +338,7 @@ local function success_rate(counts)
 end
 
 local function latency(store, baseline, candidate)
-  local before = summary.of_latencies(must(store:latencies(baseline.id)))
-  local after = summary.of_latencies(must(store:latencies(candidate.id)))
+  local before, after = summary.latencies(store, baseline.id), summary.latencies(store, candidate.id)
   if not before and not after then return nil end
   local delta = {}
   for name, value in next, before or {} do if after then delta[name] = after[name] - value end end
@@ -344,7 +362,7 @@ local function run_warnings(context, counts)
 end
 
 local function counts_of(store, experiment)
-  local found = must(store:status_counts(experiment.id))
+  local found = must(trials.counts(store, experiment))
   local counts = {}
   for _, name in ipairs { "ok", "error", "timeout", "limited", "skipped", "passed" } do
     counts[name] = found[name] or 0
@@ -385,10 +403,11 @@ function compare.pair(store, baseline, candidate, options)
   local context = { store = store, baseline = baseline, candidate = candidate, options = options,
     comparison = comparison }
   comparison.items = must(store:paired_items(baseline.id, candidate.id))
-  comparison.version_mismatch = version_mismatch(store, baseline, candidate, comparison.warnings)
+  comparison.version_mismatch = version_mismatch(store, baseline, candidate, comparison)
   item_warnings(comparison.items, comparison.warnings)
   local counts = { baseline = counts_of(store, baseline), candidate = counts_of(store, candidate) }
   run_warnings(context, counts)
+  note_trials(context)
   if options.cluster then context.by_item = clusters_by_item(store, candidate, options.cluster) end
   local order = {}
   for _, pair in ipairs(scorer_pairs(store, baseline, candidate, options.scorer)) do
@@ -410,6 +429,38 @@ function compare.pair(store, baseline, candidate, options)
   comparison.usage = read_usage(store, baseline, candidate)
   comparison.verdict = overall(comparison.scorers)
   return comparison
+end
+
+-- The pairs whose item is in the slice.
+local function pairs_within(before, after, ids, within)
+  local kept_before, kept_after = {}, {}
+  for position = 1, #before do
+    if within(ids[position]) then
+      kept_before[#kept_before + 1], kept_after[#kept_after + 1] = before:get(position), after:get(position)
+    end
+  end
+  return stats.vector(kept_before), stats.vector(kept_after)
+end
+
+---The comparison of a scorer over some of the items only.
+---@param store table
+---@param baseline table
+---@param candidate table
+---@param entry table the scorer's entry in the comparison of all items
+---@param within fun(item_id: string): boolean
+---@return table entry
+function compare.within(store, baseline, candidate, entry, within)
+  local context = { baseline = baseline, candidate = candidate, comparison = { warnings = {} } }
+  note_trials(context)
+  local applies = { baseline = { applies = true }, candidate = { applies = true } }
+  local before, after, ids = must(store:paired_scores(baseline.id, candidate.id, entry.scorer_id, entry.step_id or "",
+    reductions_of(context, applies)))
+  local kept_before, kept_after = pairs_within(before, after, ids, within)
+  local found = stats.paired(kept_before, kept_after,
+    { higher_is_better = entry.higher_is_better, margin = entry.margin, alpha = entry.alpha })
+  found.scorer_id, found.step_id, found.higher_is_better = entry.scorer_id, entry.step_id, entry.higher_is_better
+  found.margin, found.alpha = entry.margin, entry.alpha
+  return found
 end
 
 ---Compares each further run with the first.

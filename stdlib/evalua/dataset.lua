@@ -16,11 +16,16 @@ local PAGE_ROWS = 500          -- read from the store at once
 local AHEAD_ITEMS = 2000       -- checked before anything is written
 local AHEAD_BYTES = 8 * 1024 * 1024
 
+local SYNC_ATTEMPTS = 20       -- where other processes change the same dataset
+
+-- Raised where another process was faster: what was read is old, and doing it again is right.
+local again = setmetatable({}, { __tostring = function() return "the dataset was changed by another process" end })
+
 local schema = options.schema("eval.dataset", {
   { "name", "text", required = true, help = "unique in the store" },
   { "description", "string" },
-  { "metadata", "map", help = "anything about the dataset" },
-  { "tags", "table", help = "a list of strings, or a table of them" },
+  { "metadata", "map", data = true, help = "anything about the dataset" },
+  { "tags", "table", data = true, help = "a list of strings, or a table of them" },
   { "items", "any", help = "a list, a function that returns a list or an iterator, or eval.csv / eval.jsonl" },
   { "file", "text", help = "a .csv, .tsv or .jsonl file instead of items" },
   { "mapping", "table|function", help = "which columns of the file make which fields" },
@@ -247,7 +252,8 @@ local function open_record(store, declaration, record, owner_path)
   }
   if not record then
     wanted.name = declaration.name
-    local made, message = store:dataset_create(wanted)
+    local made, message, code = store:dataset_create(wanted)
+    if not made and code == "exists" then error(again, 0) end
     if not made then fail.incomplete("%s", message) end
     return made
   end
@@ -312,6 +318,7 @@ local function put_all(sync, next_item, problems)
     if packed and problems.count == 0 then
       local done, message, code = sync:put(packed, where)
       if not done then
+        if code == "busy" then error(again, 0) end
         if code ~= "exists" then fail.incomplete("%s", message) end
         problems:add(message)
       end
@@ -359,17 +366,14 @@ end
 local function fill(sync, next_item, problems)
   put_all(sync, next_item, problems)
   refuse_problems(problems)
-  local result, message = sync:finish()
+  local result, message, code = sync:finish()
+  if not result and code == "busy" then error(again, 0) end
   if not result then fail.incomplete("%s", message) end
   return result
 end
 
----Brings the store in line with a declared dataset: one new version, or none, in one transaction; a bad item leaves the
----dataset as it was. Raises failures {exit, message} that tell up to 20 problems.
----@param store table an open store, outside of a transaction
----@param declaration table
----@return table result {dataset_id, name, version, changed, added, updated, removed, duplicates, item_count, digest}
-function dataset.sync(store, declaration)
+-- The first items of a declared dataset, when they are in order; else raises what is wrong.
+local function checked_start(declaration)
   local problems = item.collector()
   local next_item = each_declared(declaration, problems)
   local buffer, is_all = read_ahead(next_item, problems)
@@ -378,8 +382,17 @@ function dataset.sync(store, declaration)
     refuse_problems(problems)
   end
   if #buffer == 0 then
-    fail.usage('%s: dataset "%s" has no items', declaration.place, declaration.name)
+    fail.usage('%s: dataset "%s" has no items; give it at least one', declaration.place, declaration.name)
   end
+  return buffer, next_item, problems
+end
+
+---Raises what is wrong with the first items of a declared dataset, before there is a store.
+---@param declaration table
+function dataset.check(declaration) checked_start(declaration) end
+
+local function try_sync(store, declaration)
+  local buffer, next_item, problems = checked_start(declaration)
   local before = record_of(store, declaration.name)
   local record = open_record(store, declaration, before, owner_of(store, declaration, before))
   local sync, message = store:sync_begin(record.id, {
@@ -389,11 +402,27 @@ function dataset.sync(store, declaration)
   local ok, result = pcall(fill, sync, chain(buffer, next_item), problems)
   if not ok then
     sync:abort()
-    if not before then store:dataset_delete(record.id) end
+    if not before and result ~= again then store:dataset_delete(record.id) end
     error(result, 0)
   end
   result.dataset_id, result.name = record.id, declaration.name
   return result
+end
+
+---Brings the store in line with a declared dataset: one new version, or none, in one transaction; a bad item leaves the
+---dataset as it was. Raises failures {exit, message} that tell up to 20 problems.
+---@param store table an open store, outside of a transaction
+---@param declaration table
+---@return table result {dataset_id, name, version, changed, added, updated, removed, duplicates, item_count, digest}
+function dataset.sync(store, declaration)
+  for attempt = 1, SYNC_ATTEMPTS do
+    local ok, result = pcall(try_sync, store, declaration)
+    if ok then return result end
+    if result ~= again then error(result, 0) end
+    if attempt < SYNC_ATTEMPTS then require("evalua.native.task").sleep(20 * attempt) end
+  end
+  fail.incomplete('%s: other processes kept changing dataset "%s"; try again when they have ended', declaration.place,
+    declaration.name)
 end
 
 return dataset

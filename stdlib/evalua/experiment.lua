@@ -6,6 +6,7 @@ local options = require "evalua.options"
 local place = require "evalua.place"
 local strict = require "evalua.strict"
 local target = require "evalua.target"
+local trials = require "evalua.trials"
 
 local experiment = {}
 
@@ -17,8 +18,8 @@ local schema = options.schema("eval.experiment", {
   { "name", "text", required = true, help = "names it in reports, on the command line and in baselines" },
   { "variant", "text|table", help = "a name, or the record of eval.matrix" },
   { "description", "string" },
-  { "metadata", "map", help = "kept with the experiment" },
-  { "tags", "table", help = "a list of strings, or a table of them" },
+  { "metadata", "map", data = true, help = "kept with the experiment" },
+  { "tags", "table", data = true, help = "a list of strings, or a table of them" },
   { "dataset", "any", required = true, help = "name, name@version, name@alias, a handle or a list of items" },
   { "version", "integer|text", help = "version or alias of the dataset; default the latest" },
   { "items", "list|function", help = "ids, or a predicate of the item" },
@@ -38,17 +39,17 @@ local schema = options.schema("eval.experiment", {
   { "max_failures", "integer", min = 1, help = "the run stops after that many failed items" },
   { "tolerance", "number", min = 0, help = "failed items accepted: a share below 1, a count from 1 on" },
   { "limits", "map", later = true, help = "tokens, cost and steps" },
-  { "trials", "integer|table", later = true, accept = 1, help = "times that each item runs" },
+  { "trials", "integer|table", help = "times that each item runs" },
   { "seed", "integer", help = "of math.random in items" },
   { "cache", "any", later = true, accept = false, help = "reuse of earlier outputs" },
-  { "signal", "any", later = true, help = "what cancels the run" },
+  { "signal", "any", help = "what eval.signal() returned; aborting it ends the run" },
   { "rules", "list", help = "what must hold: eval.rules and eval.rule" },
   { "baseline", "text", help = "the run or file to compare with" },
-  { "setup", "function", later = true, help = "before the first item" },
-  { "teardown", "function", later = true, help = "after the last item" },
-  { "after_each", "function", later = true, help = "after each result, in order" },
-  { "worker_setup", "function", later = true, help = "once in each worker" },
-  { "before_each", "function", later = true, help = "before each item, in its worker" },
+  { "setup", "function", help = "before the first item; what it returns is item.setup" },
+  { "teardown", "function", help = "after the last item, whatever happened" },
+  { "after_each", "function", help = "after_each(result, setup), in item order" },
+  { "worker_setup", "function", help = "once in each worker; what it returns is item.worker" },
+  { "before_each", "function", help = "before_each(item), in its worker, before each attempt" },
 })
 
 local handle_methods = {}
@@ -217,6 +218,12 @@ local function check_rules(resolved, registry, where)
   if #problems > 0 then place.fail_all(problems, false) end
 end
 
+local function check_signal(given, where)
+  if given == nil or require("evalua.signal").is(given) then return given end
+  place.fail("option \"signal\" of eval.experiment must be what eval.signal() returned, not " .. options.show(given),
+    where)
+end
+
 ---Resolves a declared experiment: every name becomes what it names. Raises what is wrong, with the experiment's line.
 ---@param declared table
 ---@param registry table
@@ -227,10 +234,15 @@ function experiment.resolve(declared, registry)
     name = values.name, variant = declared.variant, description = values.description, metadata = values.metadata,
     tags = values.tags, slices = values.slices, max_concurrency = values.max_concurrency,
     item_timeout_ms = values.item_timeout, timeout_ms = values.timeout, max_retries = values.max_retries,
-    max_failures = values.max_failures, tolerance = values.tolerance or 0, seed = values.seed, trials = 1,
+    max_failures = values.max_failures, tolerance = values.tolerance or 0, seed = values.seed,
     rules = values.rules or {}, baseline = values.baseline, params = registry.params, suite_path = registry.path,
-    file = declared.file, line = declared.line, place = where,
+    file = declared.file, line = declared.line, place = where, code_files = registry.files,
   }
+  resolved.signal = check_signal(values.signal, where)
+  resolved.trials, resolved.reducer = trials.resolve(values.trials, where)
+  for _, hook in ipairs { "setup", "teardown", "after_each", "worker_setup", "before_each" } do
+    resolved[hook] = values[hook]
+  end
   resolved.dataset = resolve_dataset(declared, registry)
   resolved.items = check_items(values.items, where)
   resolved.target = target.resolve(values, registry, where)
@@ -240,6 +252,7 @@ function experiment.resolve(declared, registry)
     resolved.dataset_scorers = resolve_scorers(declaration.scorers, registry, declaration.place)
   end
   resolved.find_scorer = scorer_finder(registry)
+  resolved.declared_datasets = require("evalua.suite").names(registry, "dataset")
   resolved.scorer_registry = declared_scorers(registry)
   if #resolved.rules > 0 then check_rules(resolved, registry, where) end
   return resolved

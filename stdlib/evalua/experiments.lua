@@ -25,13 +25,13 @@ local compare_schema = options.schema("eval.experiments.compare", {
 
 local function store() return require("evalua.store_context").current() end
 
-local function record_of(reference)
+local function record_of(reference, takes_files)
   if math.type(reference) == "integer" then reference = ("%d"):format(reference) end
   if type(reference) == "table" then reference = rawget(reference, "experiment_id") or rawget(reference, "id") end
   if type(reference) ~= "string" then
     place.fail("a run is named by its number, id or name (or its summary), not " .. options.show(reference))
   end
-  return require("evalua.cli.ref").resolve(store(), reference)
+  return require("evalua.cli.ref").resolve(store(), reference, { files = takes_files })
 end
 
 ---The summary of a run.
@@ -52,14 +52,14 @@ function experiments.list(given)
 end
 
 ---Compares two runs, the first being the baseline.
----@param baseline string|integer|table
+---@param baseline string|integer|table as of get, or a baseline file
 ---@param candidate string|integer|table
 ---@param given table|nil margin, alpha, cluster, scorer, limit
 ---@return table comparison
 function experiments.compare(baseline, candidate, given)
   local values = options.check(compare_schema, given or {})
-  local first, second = record_of(baseline), record_of(candidate)
-  return require("evalua.compare").pair(store(), first, second, values)
+  local first, second = record_of(baseline, true), record_of(candidate, true)
+  return require("evalua.compare").pair(require("evalua.baseline_store").over(store()), first, second, values)
 end
 
 experiments.api = strict.namespace({

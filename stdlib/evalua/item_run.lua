@@ -22,7 +22,7 @@ local INFO_FIELDS = { "context", "usage", "trajectory", "messages", "metadata", 
 local NO_LIST = {}
 
 local item_fields = { table.unpack(item_module.fields) }
-item_fields[#item_fields + 1] = "trial"
+for _, name in ipairs { "trial", "setup", "worker" } do item_fields[#item_fields + 1] = name end
 local item_methods = strict.metatable(item_fields, "item")
 
 local function decoded(text)
@@ -90,6 +90,7 @@ end
 
 local function extra_texts(info)
   local texts = {}
+  if info == nil then return nil end
   for _, name in ipairs(INFO_FIELDS) do
     if name ~= "messages" and info[name] ~= nil and info[name] ~= null then
       texts[name] = redacted((encode(info[name], REPAIR)))
@@ -112,8 +113,8 @@ local function entries_of(scorers, default_timeout_ms)
   local entries = { all = scorers, waiting = {} }
   for position, scorer in ipairs(scorers) do
     if not scorer.builtin then
-      local entry = { position = position, evaluate = scorer.evaluate, timeout_ms = scorer.timeout_ms
-        or default_timeout_ms or 0 }
+      local entry = { position = position, evaluate = scorer.evaluate, name = scorer.id,
+        timeout_ms = scorer.timeout_ms or default_timeout_ms or 0 }
       entries.waiting[#entries.waiting + 1] = entry
     end
   end
@@ -134,9 +135,7 @@ local function score(entries, run)
   for position, scorer in ipairs(entries.all) do
     if scorer.builtin then outcomes[position] = scorer.evaluate(run) end
   end
-  if #waiting == 1 and waiting[1].timeout_ms == 0 then
-    outcomes[waiting[1].position] = waiting[1].evaluate(run)
-  elseif #waiting > 0 then
+  if #waiting > 0 then
     local ended = task.map(function(entry) return entry.evaluate(run) end, waiting)
     for index, entry in ipairs(waiting) do outcomes[entry.position] = ended_outcome(entry, ended[index]) end
   end
@@ -157,13 +156,23 @@ end
 local Runner = {}
 Runner.__index = Runner
 
+-- The target, after before_each where there is one: a failure of the hook is one of the item.
+local function target_of(experiment)
+  local run, before_each = rawget(experiment.target, "run"), experiment.before_each
+  if not before_each then return run end
+  return function(input, record)
+    before_each(record)
+    return run(input, record)
+  end
+end
+
 ---What runs the items of a resolved experiment in a worker.
 ---@param experiment table
 ---@return function run_item called with the fields of a job
 ---@return function open_worker called once in each worker
 function item_run.make(experiment)
   local runner = setmetatable({
-    target = rawget(experiment.target, "run"),
+    target = target_of(experiment),
     timeout_ms = experiment.item_timeout_ms or 0,
     item_timeout_ms = experiment.item_timeout_ms,
     stated = experiment.scorers and entries_of(experiment.scorers, experiment.item_timeout_ms),
@@ -180,13 +189,22 @@ function Runner:open()
   _G.print = function(...)
     local parts = table.pack(...)
     for position = 1, parts.n do parts[position] = tostring(parts[position]) end
+    local clean = require("evalua.report.text").clean
     local id = engine.current_item()
-    sys.stderr_write((id and ("[%s] "):format(id) or "") .. table.concat(parts, "\t", 1, parts.n) .. "\n")
+    local prefix = id and ("[%s] "):format(clean(id)) or ""
+    local printed = clean(table.concat(parts, "\t", 1, parts.n)):gsub("\n", "\n" .. prefix:gsub("%%", "%%%%"))
+    sys.stderr_write(prefix .. printed .. "\n")
   end
   local context = require "evalua.store_context"
   local function refuse() error("the store cannot be reached from inside an item yet; read what you need before", 0) end
   context.open, context.current = refuse, refuse
   if self.experiment.worker_opened then self.experiment.worker_opened() end
+  self.setup_value = self.experiment.setup_value
+  local worker_setup = self.experiment.worker_setup
+  if not worker_setup then return end
+  local ok, value = pcall(worker_setup, self.setup_value)
+  if not ok then error("worker_setup failed: " .. tostring(value), 0) end
+  self.worker_value = value
 end
 
 -- The scorers of an item that names its own.
@@ -235,10 +253,15 @@ function Runner:attempt(record)
   elseif info ~= nil then
     problem, code = check_info(info), "bad_info"
   end
+  local texts
+  if not problem then
+    ok, texts = pcall(extra_texts, info)
+    if not ok then problem, code = "the target's second result cannot be stored: " .. tostring(texts), "bad_info" end
+  end
   if problem then
     return "error", nil, nil, nil, latency_ms, { code = code, message = problem, permanent = true }
   end
-  return "ok", text, output, info, latency_ms, nil, repaired
+  return "ok", text, output, info, latency_ms, nil, repaired, texts
 end
 
 ---Runs one job and emits its result.
@@ -246,18 +269,20 @@ function Runner:run(id, trial, _, _, input, ground_truth, context, expected_traj
     scorers, expect_text, tool_mocks, source)
   local record = item_record(id, trial, input, ground_truth, context, expected_trajectory, steps, output, metadata,
     tags, scorers, expect_text, tool_mocks, source)
-  local status, text, value, info, latency_ms, problem, repaired = self:attempt(record)
+  record.setup, record.worker = self.setup_value, self.worker_value
+  -- The target may change what it is given: scorers get the item as it is stored.
+  local stored_input, stored_truth = record.input, record.ground_truth
+  local status, text, value, info, latency_ms, problem, repaired, texts = self:attempt(record)
   local entries = self:entries_for(scorers)
   if problem and not self:has_on_error(entries) then
     return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, nil,
       NO_LIST, NO_LIST)
   end
   info = info or NO_LIST
-  -- The target may have changed the tables that it was given: scorers get the item as it is stored.
-  local is_plain = type(record.input) ~= "table"
   local run = scorer_module.run_record {
-    item_id = id, trial = trial, input = is_plain and record.input or decoded(input), output = value,
-    ground_truth = type(record.ground_truth) ~= "table" and record.ground_truth or decoded(ground_truth),
+    item_id = id, trial = trial, output = value,
+    input = type(stored_input) == "table" and decoded(input) or stored_input,
+    ground_truth = type(stored_truth) == "table" and decoded(ground_truth) or stored_truth,
     context = info.context == nil and decoded(context) or info.context, metadata = decoded(metadata),
     tags = decoded(tags), error = problem, trajectory = info.trajectory, steps = info.steps, messages = info.messages,
     usage = info.usage, latency_ms = latency_ms, expected_trajectory = decoded(expected_trajectory),
@@ -277,7 +302,7 @@ function Runner:run(id, trial, _, _, input, ground_truth, context, expected_traj
       outcomes)
   end
   engine.emit(status, passed_of(outcomes), redacted(text), nil, latency_ms, false, repaired or false,
-    info ~= NO_LIST and extra_texts(info) or nil, all, outcomes)
+    texts, all, outcomes)
 end
 
 ---A target that failed is scored by those that say how.

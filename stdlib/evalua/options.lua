@@ -1,6 +1,7 @@
 -- Option records: one schema per public function drives its checks, its help and the test of its annotations.
 
 local duration = require "evalua.duration"
+local json = require "evalua.json"
 local place = require "evalua.place"
 local strict = require "evalua.strict"
 
@@ -17,6 +18,7 @@ local options = {}
 ---@field max? number
 ---@field later? boolean its machinery is not there yet: naming it is an error
 ---@field accept? any the value that a later option may have already, because it asks for nothing
+---@field data? boolean it is stored: a value that JSON cannot hold is an error
 ---@field help? string one line
 
 ---@class evalua.schema
@@ -148,6 +150,10 @@ local function check_value(option, value)
   end
   if type(value) == "number" and (option.min and value < option.min or option.max and value > option.max) then
     return nil, ("must be %s, not %s"):format(expected(option), tostring(value))
+  end
+  if option.data then
+    local ok, problem = pcall(json.encode, value, { name = option[1] })
+    if not ok then return nil, "cannot be stored: " .. tostring(problem) end
   end
   if option.enum then
     for _, allowed in ipairs(option.enum) do if value == allowed then return value end end

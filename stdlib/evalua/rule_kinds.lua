@@ -25,12 +25,15 @@ rule_kinds.metatable = { __name = "evalua.rule" }
 
 local NAMES_SHOWN = 5
 
--- Slices come with a later version: naming them is an error, not silence.
 local COMMON = {
   { "inconclusive", "string", enum = { "pass", "fail" }, help = "what inconclusive means for this rule" },
   { "min_n", "integer", min = 1, help = "fewer scored results than this are no data" },
-  { "slice", "string", later = true, help = "only results of this slice" },
-  { "each", "string", later = true, help = "every slice of this field by itself" },
+}
+
+-- Of rules over scores: others know the run only as a whole.
+local SLICED = {
+  { "slice", "text", help = 'only results of this slice: "metadata.lang=de"' },
+  { "each", "text", help = 'every slice of this field by itself: "metadata.lang"' },
 }
 
 local PAIRED = {
@@ -46,20 +49,32 @@ local function schema(name, ...)
 end
 
 local SCHEMAS = {
-  at_least = schema "at_least", at_most = schema "at_most", pass_rate = schema "pass_rate",
-  success_rate = schema "success_rate",
+  at_least = schema("at_least", SLICED), at_most = schema("at_most", SLICED),
+  pass_rate = schema("pass_rate", SLICED), success_rate = schema("success_rate", SLICED),
   max_latency = schema("max_latency", {
     { "percentile", "number", min = 0, max = 100, help = "50, 95, 99 or 100 (the slowest, the default)" },
   }),
   max_cost = schema("max_cost", { { "per", "string", enum = { "run", "item" }, help = "default run" } }),
-  no_regression = schema("no_regression", PAIRED), no_worse = schema("no_worse", PAIRED),
-  improved = schema("improved", PAIRED),
-  no_new_failures = schema "no_new_failures", all_items = schema "all_items",
+  no_regression = schema("no_regression", PAIRED, SLICED), no_worse = schema("no_worse", PAIRED, SLICED),
+  improved = schema("improved", PAIRED, SLICED),
+  no_new_failures = schema "no_new_failures", all_items = schema("all_items", SLICED),
 }
 
 -- Arguments --------------------------------------------------------------------------------------------------------
 
-local function check_options(kind, given) return options.check(SCHEMAS[kind], given == nil and {} or given) end
+local function check_options(kind, given)
+  local settings = options.check(SCHEMAS[kind], given == nil and {} or given)
+  if settings.slice and settings.each then
+    place.fail(("eval.rules.%s: options slice and each exclude each other"):format(kind))
+  elseif settings.slice and not settings.slice:find("^[^=]+=") then
+    place.fail(('eval.rules.%s: option slice must be "FIELD=VALUE", such as "metadata.lang=de", not %s'):format(kind,
+      options.show(settings.slice)))
+  elseif settings.each and settings.each:find("=", 1, true) then
+    place.fail(('eval.rules.%s: option each must be a field, such as "metadata.lang", not %s'):format(kind,
+      options.show(settings.each)))
+  end
+  return settings
+end
 
 local function check_number(kind, what, value, low, high)
   local is_right = type(value) == "number" and value == value and (not low or value >= low)
@@ -85,6 +100,8 @@ function rule_kinds.make(rule)
   local caller = place.caller()
   rule.where = caller and caller.text
   rule.options = rule.options or {}
+  local part = rule.options.slice or rule.options.each and "each " .. rule.options.each
+  if part then rule.name = ("%s (%s)"):format(rule.name, part) end
   rule.compares = rule.compares or false
   rule.gates = rule.gates or false
   return setmetatable(rule, rule_kinds.metatable)
@@ -351,6 +368,9 @@ end
 local function all_items(what, given)
   local settings = check_options("all_items", given)
   if type(what) == "function" then
+    if settings.slice or settings.each then
+      place.fail("eval.rules.all_items: a function sees every result; slice and each are for scorers")
+    end
     return rule_kinds.make {
       kind = "all_items", options = settings, name = "all items satisfy a function",
       check = function(_, _, _, context) return all_satisfy(what, context) end,
@@ -363,7 +383,7 @@ local function all_items(what, given)
   }
 end
 
----The builders that scripts know as eval.rules. Their options are margin, alpha, inconclusive and min_n; see DESIGN.
+---The builders that scripts know as eval.rules. Their options are margin, alpha, inconclusive, min_n, slice and each.
 rule_kinds.builders = strict.namespace({
   at_least = threshold_rule("at_least", 1, "at least", 0),
   at_most = threshold_rule("at_most", -1, "at most", 1),

@@ -5,6 +5,7 @@ local json = require "evalua.json"
 local options = require "evalua.options"
 local place = require "evalua.place"
 local rule_kinds = require "evalua.rule_kinds"
+local rule_slices = require "evalua.rule_slices"
 local strict = require "evalua.strict"
 local summary = require "evalua.summary"
 
@@ -94,7 +95,8 @@ end
 function rules.gated(list)
   local ids, seen = {}, {}
   for _, rule in ipairs(list) do
-    if rule.gates and not seen[rule.scorer] then
+    local is_sliced = rule.options.slice or rule.options.each -- these share the error rate among their slices
+    if rule.gates and not is_sliced and not seen[rule.scorer] then
       seen[rule.scorer] = true
       ids[#ids + 1] = rule.scorer
     end
@@ -152,7 +154,7 @@ end
 ---@param now table the summary of this run
 ---@param baseline table|nil the summary of the baseline
 ---@param comparison table|nil
----@param context { each_result: function|nil }|nil
+---@param context { each_result: function|nil, slices: evalua.rule_slices|nil }|nil
 ---@return evalua.rule_result[]
 function rules.run(list, now, baseline, comparison, context)
   local now_view = rules.summary_view(now, "now")
@@ -160,9 +162,14 @@ function rules.run(list, now, baseline, comparison, context)
   local comparison_view = comparison and rules.comparison_view(comparison)
   local results = {}
   for position, rule in ipairs(list) do
-    local ok, status, message = xpcall(rule.check, function(problem)
-      return type(problem) == "string" and problem or tostring(problem)
-    end, now_view, baseline_view, comparison_view, context)
+    local function handler(problem) return type(problem) == "string" and problem or tostring(problem) end
+    local ok, status, message
+    if rule.options.slice or rule.options.each then
+      ok, status, message = xpcall(rule_slices.judge, handler, rule, baseline_view, comparison_view,
+        context and context.slices)
+    else
+      ok, status, message = xpcall(rule.check, handler, now_view, baseline_view, comparison_view, context)
+    end
     local result = { name = rule.name, kind = rule.kind, scorer = rule.scorer }
     if ok then
       result.status, result.message = status, message
@@ -205,6 +212,18 @@ local function script_failure(results, settings)
   for _, result in ipairs(results) do if result.script_error then return quote(result) end end
 end
 
+-- True where there are scorers and none gave a score or a label to any item.
+local function nothing_scored(now)
+  local any = false
+  for _, scorer in next, now.scorers or {} do
+    any = true
+    if (scorer.n or 0) > 0 then return false end
+    local labels = scorer.labels
+    if labels and labels ~= json.null and next(labels) then return false end
+  end
+  return any
+end
+
 -- Why the run could not be completed or judged, or nil.
 local function not_judged(now, results, settings)
   if settings.failure then return settings.failure end
@@ -220,12 +239,26 @@ local function not_judged(now, results, settings)
     return ("%d of %d items failed, %s %s tolerated"):format(now.failed_count, now.total_items,
       tolerance == 0 and "none" or ("%g"):format(allowed), tolerance == 1 and "is" or "are")
   end
+  -- Where passes are counted a failed trial is one that did not pass; elsewhere it is missing from its item's value.
+  local repeated = now.trials
+  if repeated and not speaks and not require("evalua.trials").counts_passes(repeated.reducer:match("^[%w_]+")) then
+    local most = tolerance < 1 and tolerance * repeated.total or tolerance
+    if repeated.failed > most then
+      return ("%d of %d trials failed, %s %s tolerated"):format(repeated.failed, repeated.total,
+        tolerance == 0 and "none" or ("%g"):format(most), tolerance == 1 and "is" or "are")
+    end
+  end
   for _, id in ipairs(strict.keys(now.scorers or {})) do
     local broken = now.scorers[id].n_error or 0
     if broken > allowed then
       return ("scorer %s failed on %d of %d items, %s %s tolerated"):format(id, broken, now.total_items,
         tolerance == 0 and "none" or ("%g"):format(allowed), tolerance == 1 and "is" or "are")
     end
+  end
+  if nothing_scored(now) then
+    local ids = strict.keys(now.scorers)
+    return ("nothing was scored: %s gave no score on any of %d items; look at one with `evalua show`"):format(
+      #ids == 1 and "scorer " .. ids[1] or ("none of the %d scorers"):format(#ids), now.total_items)
   end
   local count, first = count_status(results, "no_data")
   if count > 0 then return "no data for " .. quote(first) end

@@ -1,18 +1,24 @@
 -- Runs a resolved experiment: brings its dataset in line, stores what was selected, lets the engine run it, and derives
 -- the summary, the rules' results and the verdict from the rows.
 
-local compare = require "evalua.compare"
 local dataset = require "evalua.dataset"
 local engine = require "evalua.native.engine"
 local expect = require "evalua.expect"
 local fail = require "evalua.cli.fail"
+local gate = require "evalua.gate"
+local hooks = require "evalua.hooks"
 local item = require "evalua.item"
 local json = require "evalua.json"
 local place = require "evalua.place"
+local repository = require "evalua.repository"
+local rule_slices = require "evalua.rule_slices"
 local rules = require "evalua.rules"
+local slices = require "evalua.slices"
 local strict = require "evalua.strict"
+local suite_code = require "evalua.suite_code"
 local summary_module = require "evalua.summary"
 local sys = require "evalua.native.sys"
+local trials = require "evalua.trials"
 
 local runner = {}
 
@@ -63,14 +69,21 @@ local function open_dataset(store, experiment)
         :format(record.name, synced.duplicates)
     end
   else
-    local declared = experiment.registry and require("evalua.suite").names(experiment.registry, "dataset")
-    record = dataset.require(store, wanted.name, declared, experiment.place)
+    record = dataset.require(store, wanted.name, experiment.declared_datasets, experiment.place)
   end
   local pinned = wanted.version or declaration and synced_datasets[declaration].synced.version
   local version = dataset.version_number(store, record, pinned)
   local found = must(store:version_get(record.id, version))
   return { id = record.id, name = record.name, version = version, digest = found.digest,
     item_count = must(store:item_count(record.id, version)) }, notices
+end
+
+local function refuse_absent(absent, dataset_name, where, near)
+  local shown = table.concat(absent, ", ", 1, math.min(#absent, 20))
+  if #absent > 20 then shown = ("%s and %d more"):format(shown, #absent - 20) end
+  local hint = #absent == 1 and strict.nearest(absent[1], near)
+  fail.usage("%s: %s has no item %s%s", where, dataset_name, shown,
+    hint and ('; did you mean "%s"?'):format(hint) or "")
 end
 
 -- A selection by ids: names absent ones.
@@ -81,8 +94,6 @@ local function check_ids(store, data, ids, where)
   local absent = {}
   for _, id in ipairs(ids) do if not found[id] then absent[#absent + 1] = id end end
   if #absent == 0 then return end
-  local shown = table.concat(absent, ", ", 1, math.min(#absent, 20))
-  if #absent > 20 then shown = ("%s and %d more"):format(shown, #absent - 20) end
   local near = {}
   if #absent == 1 then
     for packed in dataset.each_packed(store, data.id, data.version) do
@@ -90,9 +101,7 @@ local function check_ids(store, data, ids, where)
       if #near >= 5000 then break end
     end
   end
-  local hint = #absent == 1 and strict.nearest(absent[1], near)
-  fail.usage("%s: dataset %s has no item %s%s", where, ("%s@%d"):format(data.name, data.version), shown,
-    hint and ('; did you mean "%s"?'):format(hint) or "")
+  refuse_absent(absent, ("dataset %s@%d"):format(data.name, data.version), where, near)
 end
 
 -- Deterministic picks of `count` out of the ids, in their order: those with the smallest SHA-256 of seed and id.
@@ -109,10 +118,28 @@ local function sample_of(ids, count, seed)
   return result
 end
 
+-- Of the items that failed in another run those that the dataset still has; the others are named.
+local function still_there(store, data, failed_from)
+  local found, kept, gone = {}, {}, {}
+  for _, row in ipairs(must(store:items(data.id, data.version, { ids = failed_from.ids }))) do
+    found[row.item_id] = true
+  end
+  for _, id in ipairs(failed_from.ids) do
+    local list = found[id] and kept or gone
+    list[#list + 1] = id
+  end
+  if #gone > 0 then
+    sys.stderr_write(("evalua: %d of the items that failed in #%d are no longer in dataset %s: %s%s\n"):format(#gone,
+      failed_from.number, data.name, table.concat(gone, ", ", 1, math.min(#gone, 5)), #gone > 5 and ", ..." or ""))
+  end
+  return kept
+end
+
 -- The ids to run, or nil for all; with what the run's record says about it.
 local function select_items(store, experiment, data, settings, seed)
-  local ids, predicate = settings.items, nil
+  local ids, predicate, failed_from = settings.items, nil, settings.failed_from
   if ids then check_ids(store, data, ids, "--items") end
+  if failed_from then ids = still_there(store, data, failed_from) end
   if not ids and type(experiment.items) == "table" then
     ids = experiment.items
     check_ids(store, data, ids, experiment.place .. ": option items")
@@ -137,7 +164,8 @@ local function select_items(store, experiment, data, settings, seed)
   if settings.sample and ids then ids = sample_of(ids, settings.sample, seed) end
   local chosen = ids or settings.limit
   local selection = chosen and {
-    items = settings.items, where = where and where.text, limit = settings.limit, sample = settings.sample,
+    items = settings.items, failed_from = failed_from and failed_from.number, where = where and where.text,
+    limit = settings.limit, sample = settings.sample,
     of = data.item_count,
   } or nil
   return ids, selection
@@ -160,25 +188,6 @@ local function definitions_of(experiment)
   return list
 end
 
--- Branch and commit of the repository that holds the suite, read from its files.
-local function git_of(directory)
-  while directory and directory ~= "" do
-    local head = sys.exists(directory .. "/.git/HEAD") and sys.read_file(directory .. "/.git/HEAD", 4096)
-    if head then
-      local ref = head:match("^ref: (%S+)")
-      if not ref then return { commit = head:match("^%x+") } end
-      local commit = sys.exists(directory .. "/.git/" .. ref) and sys.read_file(directory .. "/.git/" .. ref, 4096)
-      if not commit and sys.exists(directory .. "/.git/packed-refs") then
-        local packed = sys.read_file(directory .. "/.git/packed-refs") or ""
-        commit = packed:match("(%x+) " .. ref:gsub("%p", "%%%0"))
-      end
-      return { branch = ref:gsub("^refs/heads/", ""), commit = commit and commit:match("^%x+") or nil }
-    end
-    directory = directory:match("^(.*)/[^/]*$")
-  end
-  return nil
-end
-
 local function record_of(experiment, data, settings, selection, seed)
   local target, tags = experiment.target, experiment.tags
   if settings.tags then
@@ -197,13 +206,23 @@ local function record_of(experiment, data, settings, selection, seed)
       max_concurrency = settings.max_concurrency or experiment.max_concurrency,
       item_timeout_ms = experiment.item_timeout_ms, timeout_ms = experiment.timeout_ms,
       max_retries = experiment.max_retries, max_failures = experiment.max_failures, tolerance = experiment.tolerance,
-      target_digest = rawget(target, "digest"),
+      target_digest = rawget(target, "digest"), trials = experiment.trials > 1 and experiment.trials or nil,
+      reducer = experiment.trials > 1 and { name = experiment.reducer.name, k = experiment.reducer.k } or nil,
+      suite_path = suite and sys.realpath(suite) or nil, suite_text = experiment.suite_text, cwd = sys.cwd(),
+      code = suite_code.digests(experiment.code_files or {}), target_version = target.version,
+      baseline = settings.baseline, inconclusive = settings.inconclusive,
     },
     params = experiment.params and next(experiment.params) and encoded(experiment.params) or nil,
-    git = encoded(git_of(suite and place.directory(sys.realpath(suite) or suite) or sys.cwd())),
+    git = encoded(repository.of(suite and place.directory(sys.realpath(suite) or suite) or sys.cwd())),
     seed = seed, selection = encoded(selection), suite = suite, host = sys.hostname(),
-    slices = encoded(experiment.slices), status = "running",
+    slices = encoded(experiment.slices), command_line = settings.command_line, status = "running",
   }
+end
+
+local function refuse_empty(experiment, data, settings)
+  fail.usage("%s: experiment %s selects no item of dataset %s@%d, which has %d%s", experiment.place or "run",
+    experiment.name, data.name, data.version, data.item_count,
+    settings.where and (" (--where %s matches none)"):format(settings.where.text) or "")
 end
 
 -- The record and its selection appear together, and locked.
@@ -211,11 +230,10 @@ local function create(store, experiment, data, settings, ids, selection, seed)
   must(store:begin())
   local ok, made, total = pcall(function()
     local made = must(store:experiment_create(record_of(experiment, data, settings, selection, seed)))
-    local total = must(store:selection_fill(made.id, data.id, data.version, { ids = ids, limit = settings.limit }))
+    local total = must(store:selection_fill(made.id, data.id, data.version,
+      { ids = ids, limit = settings.limit, trials = experiment.trials }))
     if total == 0 then
-      fail.usage("%s: experiment %s selects no item of dataset %s@%d, which has %d%s", experiment.place or "run",
-        experiment.name, data.name, data.version, data.item_count,
-        settings.where and (" (--where %s matches none)"):format(settings.where.text) or "")
+      refuse_empty(experiment, data, settings)
     end
     must(store:lock(made.number))
     return made, total
@@ -224,31 +242,32 @@ local function create(store, experiment, data, settings, ids, selection, seed)
     store:rollback()
     error(made, 0)
   end
-  must(store:experiment_update(made.id, { total_items = total }))
+  must(store:experiment_update(made.id, { total_items = total // experiment.trials }))
   must(store:commit())
   return made, total
 end
 
 -- ==== Running ====
 
-local function means_of(store, experiment_id)
+local function means_of(store, experiment_id, reduction)
   local means = {}
   for _, key in ipairs(store:score_keys(experiment_id) or {}) do
-    local values = store:score_values(experiment_id, key.scorer_id or key.id, key.step_id or "")
+    local values = store:score_values(experiment_id, key.scorer_id or key.id, key.step_id or "",
+      trials.for_scorer(reduction, true))
     local mean = values and require("evalua.native.stats").mean(values)
     if mean then means[summary_module.scorer_key(key.scorer_id or key.id, key.step_id)] = mean end
   end
   return means
 end
 
-local function progress_reporter(store, experiment_id, on_event)
+local function progress_reporter(store, experiment_id, reduction, on_event)
   local begin, last_means, means = sys.monotonic_ms(), sys.monotonic_ms(), {}
   local cost_ms = 0
   return function(progress)
     local now = sys.monotonic_ms()
     -- Means cost a query over all scores: asked for rarely, and ever more rarely as they take longer.
     if now - last_means >= math.max(MEANS_EVERY_MS, 50 * cost_ms) and progress.done > 0 then
-      means = means_of(store, experiment_id)
+      means = means_of(store, experiment_id, reduction)
       last_means = sys.monotonic_ms()
       cost_ms = last_means - now
     end
@@ -265,7 +284,13 @@ local function workers_of(settings, concurrency)
   return math.max(1, math.min(wanted, concurrency, WORKERS_MAX))
 end
 
-local function run_items(store, experiment, settings, made, total, seed)
+-- Which part of a stored selection runs.
+---@class evalua.jobs
+---@field set "all"|"missing"|"failed"
+---@field count integer (item, trial) pairs to run
+---@field selected integer pairs of the selection
+
+local function run_items(store, experiment, settings, made, jobs, run_hooks)
   local item_run = require "evalua.item_run"
   local run_item, open_worker = item_run.make(experiment)
   experiment.worker_opened = function() store:forget() end
@@ -273,27 +298,60 @@ local function run_items(store, experiment, settings, made, total, seed)
   local on_event = settings.on_event or function() end
   on_event {
     type = "started", experiment_id = made.id, number = made.number, name = experiment.name,
-    variant = experiment.variant, total_items = total,
+    variant = experiment.variant, total_items = jobs.selected // experiment.trials,
+    trials = experiment.trials > 1 and experiment.trials or nil,
+    left = jobs.set ~= "all" and jobs.count or nil,
   }
-  local report = settings.on_event and progress_reporter(store, made.id, on_event)
+  local reduction = experiment.trials > 1 and { trials = experiment.trials, reducer = experiment.reducer.name,
+    k = experiment.reducer.k } or nil
+  local report = settings.on_event and progress_reporter(store, made.id, reduction, on_event)
   engine.trim()
   local ending, progress, message = engine.run {
-    store = store, experiment_id = made.id, total = total, max_concurrency = concurrency,
+    store = store, experiment_id = made.id, total = jobs.count, selected = jobs.selected, jobs = jobs.set,
+    max_concurrency = concurrency,
     workers = workers_of(settings, concurrency), max_retries = experiment.max_retries,
-    max_failures = experiment.max_failures, timeout_ms = experiment.timeout_ms, seed = seed, run_item = run_item,
+    max_failures = experiment.max_failures, timeout_ms = experiment.timeout_ms, seed = jobs.seed, run_item = run_item,
     open_worker = open_worker,
+    signal = experiment.signal and require("evalua.signal").flag_of(experiment.signal) or nil,
     on_commit = function(_, from, to)
       if to < from then return end
+      run_hooks:results(store, made.id, from, to)
       on_event { type = "results", experiment_id = made.id, from_position = from, to_position = to }
     end,
     on_tick = report,
   }
   experiment.worker_opened = nil
   if report then report(progress) end
-  return ending, message, progress
+  return ending, message
+end
+
+-- Setup, the items, teardown. Returns how it ended, and what failed.
+local function run_with_hooks(store, experiment, settings, made, jobs)
+  local run_hooks = hooks.of(experiment)
+  local ending, message = "setup", nil
+  local ok, problem = pcall(function()
+    local is_open = run_hooks:open()
+    if is_open and experiment.signal and experiment.signal.aborted then
+      ending = "cancelled"
+    elseif is_open then
+      ending, message = run_items(store, experiment, settings, made, jobs, run_hooks)
+    end
+  end)
+  run_hooks:close()
+  if not ok then error(problem, 0) end
+  local signal = experiment.signal
+  if ending == "cancelled" and signal and signal.aborted then message = "the script aborted it: " .. signal.reason end
+  return ending, message, run_hooks.problem
 end
 
 -- ==== Judging ====
+
+-- What gates is found before anything runs.
+local function choose_gate(store, experiment, settings)
+  if experiment.gate_choice == nil then
+    experiment.gate_choice = gate.find(store, experiment, settings.baseline) or false
+  end
+end
 
 -- Iterates over the results of an experiment, for rules that look at each.
 local function each_result_of(store, experiment_id)
@@ -311,29 +369,39 @@ local function each_result_of(store, experiment_id)
   end
 end
 
--- The record that gates: what the command line or the experiment names.
-local function baseline_of(store, experiment, settings)
-  local named = settings.baseline
-  if not named and experiment.baseline then
-    named = require("evalua.cli.ref").resolve(store, experiment.baseline).id
+-- The slices that the experiment and its rules speak of; those of the experiment are in its summary.
+local function slices_of(store, experiment, record, built)
+  local fields = rule_slices.fields(experiment.rules)
+  for _, field in ipairs(experiment.slices or {}) do
+    if not strict.contains(fields, field) then fields[#fields + 1] = field end
   end
-  return named and must(store:experiment(named)) or nil
+  if #fields == 0 then return nil end
+  local found, values = slices.build(store, record, fields)
+  for _, field in ipairs(experiment.slices or {}) do
+    built.slices = built.slices or {}
+    built.slices[field] = found[field]
+  end
+  return {
+    built = found, within = function(entry, field, value)
+      return gate.within(experiment.gate_choice, record, entry, function(id) return values[field][id] == value end)
+    end,
+  }
 end
 
-local function judge(store, experiment, settings, record, built, ending, message)
-  local baseline = baseline_of(store, experiment, settings)
+local function judge(store, experiment, settings, record, built, ending, message, hook_problem)
   local comparison, baseline_summary
-  if baseline then
-    comparison = compare.pair(store, baseline, record, { gated = rules.gated(experiment.rules) })
-    baseline_summary = summary_module.build(store, baseline)
-    built.baseline = { experiment_id = baseline.id, number = baseline.number, name = baseline.name }
+  if experiment.gate_choice then
+    comparison, baseline_summary = gate.compare(store, experiment.gate_choice, record, built,
+      { gated = rules.gated(experiment.rules) })
+  elseif ending == "completed" then
+    gate.show_previous(store, record, built)
   end
-  local results = {}
+  local results, parts = {}, slices_of(store, experiment, record, built)
   if ending == "completed" or ending == "max_failures" then
     results = rules.run(experiment.rules, built, baseline_summary, comparison,
-      { each_result = each_result_of(store, record.id) })
+      { each_result = each_result_of(store, record.id), slices = parts })
   end
-  local script_error
+  local script_error = hook_problem
   for _, result in ipairs(results) do
     if result.script_error then script_error = script_error or result.message end
   end
@@ -347,24 +415,29 @@ local function judge(store, experiment, settings, record, built, ending, message
     tolerance = experiment.tolerance, inconclusive = settings.inconclusive, interrupted = ending == "cancelled",
     script_error = script_error, failure = failures[ending],
   })
+  if ending == "cancelled" and message then reason = message end
   built.rules, built.verdict, built.reason, built.exit_code = results, verdict, reason, exit_code
+  built.rules_declared = #experiment.rules
 end
 
 local status_of = {
   completed = "completed", cancelled = "cancelled", timeout = "cancelled", max_failures = "cancelled",
 }
 
-local function finish(store, experiment, settings, made, ending, message)
+local function finish(store, experiment, settings, made, ending, message, hook_problem)
   local record = must(store:experiment(made.id))
   local built = summary_module.build(store, record)
   built.status = status_of[ending] or "failed"
   if ending == "completed" and built.succeeded_count == 0 and built.total_items > 0 then built.status = "failed" end
+  -- A retry leaves alone what never ran.
+  if ending == "completed" and built.pending_count > 0 then built.status = "cancelled" end
   built.completed_with_errors = built.status == "completed" and built.failed_count > 0
   if ending ~= "completed" then
     built.skipped_count, built.pending_count = built.skipped_count + built.pending_count, 0
   end
   built.completed_at = sys.wall_text(sys.now_ms())
-  judge(store, experiment, settings, record, built, ending, message)
+  record.status = built.status
+  judge(store, experiment, settings, record, built, ending, message, hook_problem)
   local stored = summary_module.for_json(built)
   stored.exit_code = nil
   local done, problem = store:experiment_finish(made.id, {
@@ -413,6 +486,67 @@ local function dry_run(experiment, settings)
     settings.limit or settings.sample or count) }
 end
 
+-- The ids that are asked for must be among the declared items: seen before the store is touched.
+local function check_declared_ids(experiment, ids, what)
+  local wanted, near, left = {}, {}, #ids
+  for _, id in ipairs(ids) do wanted[id] = true end
+  local count = left
+  for raw, where in experiment.dataset.declaration.each() do
+    local packed = item.check(raw)
+    local id = packed and packed.item_id or nil
+    if id and wanted[id] then
+      wanted[id] = nil
+      count = count - 1
+      if count == 0 then return end
+    end
+    if id and #near < 5000 then near[#near + 1] = id end
+    if not packed then return where end -- the sync tells what is wrong with it
+  end
+  local absent = {}
+  for _, id in ipairs(ids) do
+    -- ids of equal inputs (~2, ~3 ...) are given by the store
+    if wanted[id] and not id:find("~%d+$") then absent[#absent + 1] = id end
+  end
+  if #absent > 0 then refuse_absent(absent, ("dataset %s"):format(experiment.dataset.name), what, near) end
+end
+
+---Finds what can be found wrong with an experiment without writing anything. `settings.store` is nil where there is no
+---store yet.
+---@param experiment table
+---@param settings table
+function runner.check(experiment, settings)
+  check_before(experiment)
+  local declaration = experiment.dataset.declaration
+  if not declaration then
+    if settings.store then return end
+    local declared = experiment.declared_datasets or {}
+    fail.usage("%s", place.prefix(('there is no dataset "%s"%s'):format(experiment.dataset.name,
+      strict.hint(experiment.dataset.name, declared, "datasets")), experiment.place))
+  end
+  if not settings.store then dataset.check(declaration) end
+  if settings.items then
+    check_declared_ids(experiment, settings.items, "--items")
+  elseif type(experiment.items) == "table" then
+    check_declared_ids(experiment, experiment.items, experiment.place .. ": option items")
+  end
+end
+
+---Brings the dataset of an experiment in line and selects its items, so that what is wrong with any experiment is found
+---before the first one runs. `run` does it itself where it was not called.
+---@param experiment table
+---@param settings table as for run
+---@return table prepared
+function runner.prepare(experiment, settings)
+  check_before(experiment)
+  local store = settings.store
+  local data, notices = open_dataset(store, experiment)
+  local seed = settings.seed or experiment.seed or 0
+  local ids, selection = select_items(store, experiment, data, settings, seed)
+  if ids and #ids == 0 then refuse_empty(experiment, data, settings) end
+  experiment.prepared = { data = data, notices = notices, ids = ids, selection = selection }
+  return experiment.prepared
+end
+
 ---Runs one experiment to its end.
 ---@param experiment table what evalua.experiment resolves
 ---@param settings { store: table, items: string[]|nil, where: table|nil, limit: integer|nil, sample: integer|nil,
@@ -423,19 +557,44 @@ function runner.run(experiment, settings)
   if engine.in_worker() or engine.current_item() then
     error("an experiment cannot be started inside an item", 0)
   end
+  if settings.trials then trials.override(experiment, settings.trials) end
   if settings.dry_run then return dry_run(experiment, settings) end
   local store = settings.store
   local seed = settings.seed or experiment.seed or 0
-  check_before(experiment)
-  local data, notices = open_dataset(store, experiment)
-  local ids, selection = select_items(store, experiment, data, settings, seed)
+  choose_gate(store, experiment, settings)
+  local prepared = experiment.prepared or runner.prepare(experiment, settings)
+  experiment.prepared = nil
+  local data, notices, ids, selection = prepared.data, prepared.notices, prepared.ids, prepared.selection
   local made, total = create(store, experiment, data, settings, ids, selection, seed)
   local declaration = experiment.dataset.declaration
   if declaration then declaration.release() end
-  local ending, message = run_items(store, experiment, settings, made, total, seed)
-  local built = finish(store, experiment, settings, made, ending, message)
+  local jobs = { set = "all", count = total, selected = total, seed = seed }
+  local built = finish(store, experiment, settings, made,
+    run_with_hooks(store, experiment, settings, made, jobs))
   for _, notice in ipairs(notices) do sys.stderr_write("evalua: " .. notice .. "\n") end
   return built
+end
+
+---Runs a part of a stored experiment again, on exactly its selection: what is missing, or what failed.
+---@param experiment table what evalua.experiment resolves now
+---@param record table of the store, whose lock this process holds
+---@param settings table as for run, with `jobs`: "missing" or "failed"
+---@return table summary with `exit_code`
+function runner.continue(experiment, record, settings)
+  local store = settings.store
+  check_before(experiment)
+  choose_gate(store, experiment, settings)
+  local reduction = trials.of_record(record)
+  experiment.trials = reduction and reduction.trials or 1
+  if reduction then experiment.reducer = { name = reduction.reducer, k = reduction.k } end
+  local jobs = {
+    set = settings.jobs, count = must(store:job_count(record.id, settings.jobs)),
+    selected = (record.total_items or 0) * experiment.trials, seed = record.seed or 0,
+  }
+  must(store:experiment_update(record.id, { status = "running" }))
+  local declaration = experiment.dataset.declaration
+  if declaration and declaration.release then declaration.release() end
+  return finish(store, experiment, settings, record, run_with_hooks(store, experiment, settings, record, jobs))
 end
 
 -- `expect` belongs to every experiment whose items carry checks.

@@ -1,5 +1,6 @@
 -- Item sources: CSV and JSONL files that are read row by row, again and again, and never become a table.
 
+local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local options = require "evalua.options"
 local place = require "evalua.place"
@@ -96,16 +97,16 @@ local function check_columns(mapping, header, path)
   local item = require "evalua.item"
   local set, seen = {}, {}
   for _, column in ipairs(header) do
-    if seen[column] then error(('%s:1: two columns are called "%s"'):format(path, column), 0) end
+    if seen[column] then fail.usage('%s:1: two columns are called "%s"; rename one', path, column) end
     seen[column], set[column] = true, true
     if not mapping.fields and not mapping.whole and not strict.contains(item.fields, column) then
-      error(('%s:1: column "%s" is no field of an item; write a mapping such as { input = "%s" }'):format(path, column,
-        column), 0)
+      fail.usage('%s:1: column "%s" is no field of an item; write a mapping such as { input = "%s" }', path, column,
+        column)
     end
   end
   local function check(column)
     if not set[column] then
-      error(('%s:1: there is no column "%s"%s'):format(path, column, strict.hint(column, header, "its columns")), 0)
+      fail.usage('%s:1: there is no column "%s"%s', path, column, strict.hint(column, header, "its columns"))
     end
   end
   for _, name in ipairs(strict.keys(mapping.fields or {})) do
@@ -134,7 +135,7 @@ end
 local function open_csv(self)
   local reader, problem = require("evalua.native.csv").open(self.path, { delimiter = self.delimiter, header = true })
   if not reader then
-    error(problem:find(self.path, 1, true) and problem or ("%s: %s"):format(self.path, problem), 0)
+    fail.usage("%s", problem:find(self.path, 1, true) and problem or ("%s: %s"):format(self.path, problem))
   end
   local header = reader:header() or {}
   if #header > 0 then check_columns(self.mapping, header, self.path) end
@@ -147,7 +148,9 @@ local function each_csv(self)
   return function()
     local cells, line = reader:next()
     if not cells then
-      if line ~= nil then error(line:find(self.path, 1, true) and line or ("%s: %s"):format(self.path, line), 0) end
+      if line ~= nil then
+        fail.usage("%s", line:find(self.path, 1, true) and line or ("%s: %s"):format(self.path, line))
+      end
       return nil
     end
     local where, row = ("%s:%d"):format(self.path, line), {}
@@ -181,7 +184,7 @@ end
 
 local function each_jsonl(self)
   local file, problem = io.open(self.path, "rb")
-  if not file then error(("cannot read items: %s"):format(problem), 0) end
+  if not file then fail.usage("cannot read items: %s", problem) end
   local line_number = 0
   return function()
     while file do

@@ -3,6 +3,7 @@
 
 local json = require "evalua.json"
 local stats = require "evalua.native.stats"
+local trials = require "evalua.trials"
 
 local summary = {}
 
@@ -45,7 +46,8 @@ summary.FIELDS = {
   "experiment_id", "number", "name", "variant", "description", "metadata", "tags", "status", "verdict", "total_items",
   "succeeded_count", "failed_count", "skipped_count", "pending_count", "passed_count", "completed_with_errors",
   "started_at", "completed_at", "dataset", "target", "selection", "params", "git", "seed", "suite", "scorers",
-  "metrics", "slices", "latency_ms", "usage", "rules", "results", "baseline", "reason",
+  "metrics", "slices", "latency_ms", "usage", "rules", "results", "baseline", "previous", "comparison", "reason",
+  "trials", "rules_declared",
 }
 
 summary.LATENCY_FIELDS = { "mean", "p50", "p95", "p99", "max" }
@@ -127,10 +129,11 @@ local UNFINISHED = { pending = true, running = true, interrupted = true }
 ---@param experiment table a record of the store
 ---@param trust_summary boolean|nil take the latter from the stored summary of a finished run: quicker than its rows
 ---@return { key: string, id: string, step_id: string|nil, name: string|nil, higher_is_better: boolean,
----  pass: number|nil, digest: string|nil }[]
+---  pass: number|nil, digest: string|nil, applies: boolean|nil }[] applies: it is for every item
 function summary.scorers_of(store, experiment, trust_summary)
   local found, order = {}, {}
   add_definitions(found, order, summary.decoded(experiment.scorers))
+  for _, definition in ipairs(order) do definition.applies = true end
   local stored = trust_summary and not UNFINISHED[experiment.status] and summary.decoded(experiment.summary)
   if type(stored) == "table" and type(stored.scorers) == "table" then
     for _, key in ipairs(sorted_keys(stored.scorers)) do add_definition(found, order, stored.scorers[key]) end
@@ -191,6 +194,15 @@ function summary.of_latencies(values)
   return { mean = stats.mean(values), p50 = points[1], p95 = points[2], p99 = points[3], max = points[4] }
 end
 
+---Latencies of a run; a baseline file has kept theirs.
+---@param store table
+---@param experiment_id string
+---@return table|nil
+function summary.latencies(store, experiment_id)
+  local kept = store.latency_summary and store:latency_summary(experiment_id)
+  return kept or summary.of_latencies(must(store:latencies(experiment_id)))
+end
+
 -- The head of the summary: what ran, from the experiment's record.
 local function head_of(experiment)
   return {
@@ -216,13 +228,24 @@ local function head_of(experiment)
   }
 end
 
+-- How many trials there were and what became of them; nil where each item ran once.
+local function trials_of(reduction, counts)
+  if not reduction then return nil end
+  local of_trials = counts.trials
+  return {
+    count = reduction.trials, reducer = trials.text { name = reduction.reducer, k = reduction.k },
+    total = of_trials.total, ok = of_trials.ok, failed = of_trials.error + of_trials.timeout + of_trials.limited,
+    passed = of_trials.passed,
+  }
+end
+
 ---Builds the summary of an experiment from its rows.
 ---@param store table
 ---@param experiment table a record of the store
 ---@return table summary of the shape that all reports share; `usage` and others that are not known are nil
 function summary.build(store, experiment)
   local record = head_of(experiment)
-  local counts = must(store:status_counts(experiment.id))
+  local counts, reduction = must(trials.counts(store, experiment)), trials.of_record(experiment)
   local failed = (counts.error or 0) + (counts.timeout or 0) + (counts.limited or 0)
   local seen = (counts.ok or 0) + failed + (counts.skipped or 0)
   record.total_items = math.max(experiment.total_items or 0, seen)
@@ -232,14 +255,16 @@ function summary.build(store, experiment)
   record.pending_count = record.total_items - seen
   record.passed_count = counts.passed or 0
   record.completed_with_errors = record.status == "completed" and failed > 0
+  record.trials = trials_of(reduction, counts)
   local totals = { expected = record.total_items, failed = failed, skipped = record.skipped_count,
     pending = record.pending_count }
   record.scorers = {}
   for _, definition in ipairs(summary.scorers_of(store, experiment)) do
-    local values, score_counts = must(store:score_values(experiment.id, definition.id, definition.step_id or ""))
+    local values, score_counts = must(store:score_values(experiment.id, definition.id, definition.step_id or "",
+      trials.for_scorer(reduction, definition.applies)))
     record.scorers[definition.key] = summary.of_scores(definition, values, score_counts or {}, totals)
   end
-  record.latency_ms = summary.of_latencies(must(store:latencies(experiment.id)))
+  record.latency_ms = summary.latencies(store, experiment.id)
   if store.usage then record.usage = store:usage(experiment.id) end
   return record
 end

@@ -21,6 +21,9 @@ error("annotations only; scripts say: local eval = require \"evalua\"")
 ---@field expect? table[] checks such as { contains = "refund" }
 ---@field tool_mocks? any
 ---@field source? { type: string?, reference: string? }
+---@field trial? integer from 1; in targets and before_each
+---@field setup? any what the experiment's setup returned; in targets and before_each
+---@field worker? any what its worker_setup returned; in targets and before_each
 
 ---What a scorer is given.
 ---@class evalua.run
@@ -195,6 +198,11 @@ function eval.target(options) end
 ---@return evalua.target
 function eval.command(options) end
 
+---A target that is an HTTP request for each item, with retries.
+---@param options evalua.http_options
+---@return evalua.target
+function eval.http(options) end
+
 ---@param options evalua.workflow_options
 ---@return evalua.target
 function eval.workflow(options) end
@@ -210,6 +218,43 @@ function eval.scorer(options) end
 ---@param options evalua.experiment_options
 ---@return evalua.experiment_handle
 function eval.experiment(options) end
+
+---@class evalua.signal
+---@field abort fun(self: evalua.signal, reason: string?) ends the run; what is in flight gets 5 s
+---@field aborted boolean
+---@field reason string?
+
+---Lets a script end a run early, also from inside an item: `signal = eval.signal()`.
+---@return evalua.signal
+function eval.signal() end
+
+---How the trials of an item become one value.
+---@class evalua.reducer
+---@field name string
+---@field k? integer
+
+---Reducers of `trials`: their statistics are taken over items.
+eval.reducers = {}
+---@type evalua.reducer the mean of the scores; the default
+eval.reducers.mean = nil
+---@type evalua.reducer
+eval.reducers.median = nil
+---@type evalua.reducer the most frequent score; of several the first
+eval.reducers.mode = nil
+---@type evalua.reducer
+eval.reducers.max = nil
+---1 where at least k trials passed.
+---@param k integer
+---@return evalua.reducer
+function eval.reducers.at_least(k) end
+---The chance that at least one of k trials passes.
+---@param k integer
+---@return evalua.reducer
+function eval.reducers.pass_at(k) end
+---The chance that all of k trials pass.
+---@param k integer
+---@return evalua.reducer
+function eval.reducers.pass_k(k) end
 
 ---@param name string
 ---@param judge fun(now: table, baseline: table?, comparison: table?): boolean, string?
@@ -249,6 +294,12 @@ function eval.sleep(time) end
 ---@param options evalua.spawn_options
 ---@return { code: integer?, signal: string?, stdout: string, stderr: string }
 function eval.spawn(options) end
+
+---One HTTP request. Any status is a result; what gives no answer raises an error with a code: timeout, connect_failed,
+---dns_failed, tls_failed, too_large, cut, bad_url, bad_answer, too_many_redirects, bad_redirect.
+---@param options evalua.fetch_options
+---@return evalua.response
+function eval.fetch(options) end
 
 ---Raises an error that carries more than its message.
 ---@param message string|evalua.fail_options
@@ -507,17 +558,22 @@ function eval.rules.all_items(check, options) end
 ---@field max_failures? integer the run stops after that many failed items
 ---@field tolerance? number failed items accepted: a share below 1, a count from 1 on
 ---@field limits? table<string, any> tokens, cost and steps (not available yet)
----@field trials? integer|table times that each item runs (not available yet)
+---@field trials? integer|evalua.trials_options times that each item runs
 ---@field seed? integer of math.random in items
 ---@field cache? any reuse of earlier outputs (not available yet)
----@field signal? any what cancels the run (not available yet)
+---@field signal? evalua.signal what eval.signal() returned; aborting it ends the run
 ---@field rules? evalua.rule[] what must hold: eval.rules and eval.rule
 ---@field baseline? string the run or file to compare with
----@field setup? function before the first item (not available yet)
----@field teardown? function after the last item (not available yet)
----@field after_each? function after each result, in order (not available yet)
----@field worker_setup? function once in each worker (not available yet)
----@field before_each? function before each item, in its worker (not available yet)
+---@field setup? fun(): any before the first item; what it returns is item.setup
+---@field teardown? fun(setup: any) after the last item, whatever happened
+---@field after_each? fun(result: table, setup: any) after_each(result, setup), in item order
+---@field worker_setup? fun(setup: any): any once in each worker; what it returns is item.worker
+---@field before_each? fun(item: evalua.item) before_each(item), in its worker, before each attempt
+
+---Options of eval.experiment.trials.
+---@class evalua.trials_options
+---@field count integer times that each item runs
+---@field reducer? evalua.reducer one of eval.reducers; default mean
 
 ---Options of eval.experiments.compare.
 ---@class evalua.experiments_compare_options
@@ -559,29 +615,29 @@ function eval.rules.all_items(check, options) end
 ---@class evalua.rules_all_items_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 
 ---Options of eval.rules.at_least.
 ---@class evalua.rules_at_least_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 
 ---Options of eval.rules.at_most.
 ---@class evalua.rules_at_most_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 
 ---Options of eval.rules.improved.
 ---@class evalua.rules_improved_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 ---@field margin? number how much worse is no worse
 ---@field alpha? number significance level, 0.05
 ---@field cluster? string set `cluster` on the experiment (not available yet)
@@ -590,31 +646,25 @@ function eval.rules.all_items(check, options) end
 ---@class evalua.rules_max_cost_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
 ---@field per? "run"|"item" default run
 
 ---Options of eval.rules.max_latency.
 ---@class evalua.rules_max_latency_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
 ---@field percentile? number 50, 95, 99 or 100 (the slowest, the default)
 
 ---Options of eval.rules.no_new_failures.
 ---@class evalua.rules_no_new_failures_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
 
 ---Options of eval.rules.no_regression.
 ---@class evalua.rules_no_regression_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 ---@field margin? number how much worse is no worse
 ---@field alpha? number significance level, 0.05
 ---@field cluster? string set `cluster` on the experiment (not available yet)
@@ -623,8 +673,8 @@ function eval.rules.all_items(check, options) end
 ---@class evalua.rules_no_worse_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 ---@field margin? number how much worse is no worse
 ---@field alpha? number significance level, 0.05
 ---@field cluster? string set `cluster` on the experiment (not available yet)
@@ -633,15 +683,15 @@ function eval.rules.all_items(check, options) end
 ---@class evalua.rules_pass_rate_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 
 ---Options of eval.rules.success_rate.
 ---@class evalua.rules_success_rate_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
----@field slice? string only results of this slice (not available yet)
----@field each? string every slice of this field by itself (not available yet)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 
 ---Options of eval.scorer.
 ---@class evalua.scorer_options : evalua.common_scorer_options
@@ -649,6 +699,69 @@ function eval.rules.all_items(check, options) end
 ---@field preprocess? function preprocess(run, stage), before the others; its result is stage.preprocess
 ---@field analyze? function analyze(run, stage), before `score`; its result is stage.analyze
 ---@field reason? function reason(run, stage), after `score`: the reason as text, or nil
+
+---What eval.fetch returns.
+---@class evalua.response
+---@field status integer
+---@field headers table<string, string> by lower-case names; found however they are written
+---@field body string? the whole body; nil where it is streamed
+---@field json any? the body as JSON; nil where it is none
+---@field url string of the last request, after redirects
+---@field read fun(self: evalua.response): string? the next piece of a streamed body; nil at its end
+---@field events fun(self: evalua.response): fun(): evalua.server_event? the server-sent events of a streamed body
+---@field json_lines fun(self: evalua.response): fun(): any, string? the JSON lines of a streamed body
+---@field close fun(self: evalua.response) ends a streamed answer early
+
+---@class evalua.server_event
+---@field event string "message" where the server names none
+---@field data string
+---@field id? string
+---@field retry? integer
+
+---Options of eval.fetch.
+---@class evalua.fetch_options
+---@field url string http:// or https://
+---@field method? string GET, or POST where there is a body
+---@field headers? table<string, string|number|false> names and values; false leaves one out that would be sent
+---@field body? string text to send
+---@field json? any a value to send as JSON, instead of body
+---@field form? table<string, any> names and values to send as a form, instead of body
+---@field stream? boolean return when the headers are there; the body is read piece by piece
+---@field timeout? number|string from the start to the end of the answer (default 10m)
+---@field connect_timeout? number|string until there is a connection (default 5s)
+---@field first_byte_timeout? number|string until the first byte of the answer
+---@field max_bytes? integer limit of the body, decompressed (default 67108864)
+---@field redirects? integer how many are followed; 0: the redirect is the answer (default 5)
+
+---Options of eval.http.
+---@class evalua.http_options
+---@field id string names it in experiments and results
+---@field url string|fun(input: any, item: evalua.item): string a template, or function(input, item) -> url
+---@field method? string GET, or POST where there is a body
+---@field headers? table<string, any>|fun(input: any, item: evalua.item): table<string, any>
+---@field body? any a template: text as it is, a table as JSON; or function(input, item) -> text or table
+---@field output? string|fun(response: evalua.response, item: evalua.item): any, evalua.info?
+---@field retries? integer further tries of one request (default 3)
+---@field version? string|number stands for the definition instead of its digest
+---@field timeout? number|string from the start to the end of the answer (default 10m)
+---@field connect_timeout? number|string until there is a connection (default 5s)
+---@field first_byte_timeout? number|string until the first byte of the answer
+---@field max_bytes? integer limit of the body, decompressed (default 67108864)
+---@field redirects? integer how many are followed; 0: the redirect is the answer (default 5)
+
+---Options of a reply of evalua mock.
+---@class evalua.mock_reply
+---@field status? integer of the answer (default 200)
+---@field headers? table<string, string> names and values
+---@field body? string text
+---@field json? any a value to send as JSON
+---@field file? string a recorded body, from the directory of the script
+---@field stream? (string|number)[] pieces sent one after another: texts, or numbers: milliseconds to wait
+---@field fill? integer a body of so many bytes, made on the way
+---@field delay? number|string before the answer begins
+---@field cut? integer the connection is cut after so many bytes of the body; 0: there is no answer at all
+---@field drip? number|string the body is sent byte by byte, with this pause between
+---@field silent? boolean there is never an answer
 
 ---Options of eval.spawn.
 ---@class evalua.spawn_options

@@ -355,3 +355,33 @@ as_reader() {
   says "runn" "run"
   [ ! -e .evalua ]
 }
+
+@test "broken CSV files are bad input: the file, the line and exit 2" {
+  bad_csv() {
+    printf "$1" >bad.csv
+    shift
+    evalua run bad.csv --command cat -s exact
+    expect 2
+    says bad.csv "$@"
+  }
+  bad_csv 'id,input\na\n' "bad.csv:2:" "cells"
+  bad_csv 'id,input\na,"x\n' "bad.csv:2:" "quote"
+  bad_csv 'id,input\na,\377\n' "bad.csv:2:" "UTF-8"
+  bad_csv 'id,id\na,b\n' "twice"
+  bad_csv 'id,question\na,b\n' "bad.csv:1:" "question"
+  evalua run bad.csv --map input=quest --command cat -s exact
+  expect 2
+  says "bad.csv:1:" "quest" "question"
+}
+
+@test "metadata and tags that cannot be stored" {
+  suite bad.eval.lua <<'LUA'
+eval.experiment { name = "x", dataset = { { input = 1 } }, target = function(input) return input end,
+  scorers = { eval.scorers.exact }, metadata = { f = print }, tags = { a = 0 / 0 } }
+LUA
+  refused 2 "bad.eval.lua:" "metadata.f" "function" "tags.a" "NaN"
+  suite bad.eval.lua <<'LUA'
+eval.dataset { name = "x", items = { { input = 1 } }, metadata = { f = { print } } }
+LUA
+  refused 2 "bad.eval.lua:" "metadata.f[1]"
+}

@@ -82,3 +82,35 @@ PY
   says input
   if [ -e .evalua/evalua.db ]; then equal "$(query 'select count(*) from experiments')" 0; fi
 }
+
+@test "messages about cases name the file of cases, and c.csv and c.jsonl are two datasets" {
+  printf '{"id": "a", "input": "x", "ground_truth": "x"}\n' >c.jsonl
+  printf 'id,input,ground_truth\na,y,y\n' >c.csv
+  evalua run c.jsonl c.csv --command cat -s exact --format json
+  expect 0
+  equal "$(json '[e["dataset"]["name"] for e in d["experiments"]]')" '["c.jsonl", "c.csv"]'
+  mkdir other
+  printf '{"id": "a", "input": "other"}\n' >other/c.jsonl
+  evalua run other/c.jsonl --command cat -s exact
+  expect 2
+  says "other/c.jsonl: dataset \"c.jsonl\" belongs to" "$PWD/c.jsonl"
+  : >zero.csv
+  evalua run zero.csv -s exact
+  expect 2
+  says "evalua: zero.csv: dataset" "no items"
+  evalua run c.csv --command no-such-command -s exact
+  expect 2
+  says "evalua: c.csv: command" "no-such-command"
+  [[ $stderr != *.eval.lua* ]]
+}
+
+@test "--map leaves columns alone that have the name of a field" {
+  printf 'id,question,ground_truth\nfirst,q,q\n' >kept.csv
+  evalua run kept.csv --map input=question --command cat -s exact --format json
+  expect 0
+  equal "$(json '[(r["item_id"], r["input"], r["ground_truth"], r["passed"]) for r in d["experiments"][0]["results"]]')" '[["first", "q", "q", true]]'
+  printf '{"id": "first", "input": "no", "question": "q", "ground_truth": "q"}\n' >kept.jsonl
+  evalua run kept.jsonl --map input=question --command cat -s exact --format json
+  expect 0
+  equal "$(json '[(r["item_id"], r["input"], r["ground_truth"], r["passed"]) for r in d["experiments"][0]["results"]]')" '[["first", "q", "q", true]]'
+}

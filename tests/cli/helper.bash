@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 setup() {
   EVALUA=${EVALUA:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/evalua}
   export EVALUA LC_ALL=C.UTF-8
-  unset EVALUA_STORE NO_COLOR CI GITHUB_ACTIONS
+  unset EVALUA_STORE NO_COLOR CI GITHUB_ACTIONS GITHUB_STEP_SUMMARY
   work=$BATS_TEST_TMPDIR/work
   mkdir -p "$work"
   cd "$work"

@@ -284,11 +284,43 @@ LUA
   prints "red bell"
 }
 
-# Writes terminal.py, which runs its arguments on a terminal and prints what that shows.
+# Writes terminal.py, which runs its arguments on a terminal and prints what that shows. Where /dev/pts is not mounted (a
+# bare chroot) the terminal comes from a devpts of its own, which root can mount.
 write_terminal() {
   cat >terminal.py <<'PY'
-import os, pty, sys
-sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+import fcntl, os, subprocess, sys, tempfile
+
+def open_terminal():
+    try:
+        return os.openpty()
+    except OSError:
+        place = tempfile.mkdtemp()
+        subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", place], check=True)
+        try:
+            master = os.open(place + "/ptmx", os.O_RDWR | os.O_NOCTTY)
+            fcntl.ioctl(master, 0x40045431, b"\0\0\0\0")  # TIOCSPTLCK: unlock
+            return master, fcntl.ioctl(master, 0x5441, os.O_RDWR | os.O_NOCTTY)  # TIOCGPTPEER
+        finally:
+            subprocess.run(["umount", "-l", place], check=True)
+            os.rmdir(place)
+
+master, slave = open_terminal()
+child = os.fork()
+if child == 0:
+    for descriptor in 0, 1, 2:
+        os.dup2(slave, descriptor)
+    os.close(master)
+    os.execvp(sys.argv[1], sys.argv[1:])
+os.close(slave)
+while True:
+    try:
+        data = os.read(master, 65536)
+    except OSError:
+        break
+    if not data:
+        break
+    os.write(1, data)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 PY
 }
 

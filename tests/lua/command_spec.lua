@@ -246,6 +246,16 @@ t.test("one program answers request after request", function()
   t.equal(info, { usage = { input_tokens = 2 } })
 end)
 
+t.test("null reaches a persistent program as null", function()
+  local target = persistent [[while IFS= read -r line; do
+    case "$line" in
+      *'"input":null'*) echo '{"id": 1, "output": "saw null"}';;
+      *) echo '{"id": 1, "output": "no input"}';;
+    esac
+  done]]
+  t.equal(target.run(nil, item), "saw null")
+end)
+
 t.test("no program is started before the first request", function()
   collect()
   local before = process.live_count()

@@ -5,7 +5,8 @@ local options = require "evalua.options"
 local strict = require "evalua.strict"
 
 for _, name in ipairs {
-  "command", "dataset", "datasets", "experiment", "experiments", "expect", "failure", "param", "rules", "source",
+  "command", "dataset", "datasets", "experiment", "experiments", "expect", "failure", "fetch", "http",
+  "mock", "param", "rules", "source",
   "spawn", "target", "workflow",
 } do
   require("evalua." .. name)
@@ -64,7 +65,7 @@ t.test("every name of eval is annotated", function()
   for name in pairs(eval) do
     t.ok(annotations:find("\nfunction eval%." .. name .. "%(") or annotations:find("\neval%." .. name .. " = "), name)
   end
-  for _, group in ipairs { "scorers", "rules", "datasets", "experiments" } do
+  for _, group in ipairs { "scorers", "rules", "datasets", "experiments", "reducers" } do
     for name in next, eval[group] do
       local full = group .. "%." .. name
       t.ok(annotations:find("\nfunction eval%." .. full .. "%(") or annotations:find("\neval%." .. full .. " = "),

@@ -65,7 +65,7 @@ t.test("unknown names of eval, eval.scorers and eval.rules", function()
   fails(head .. "eval.experimnt {}", '^tickets.eval.lua:2: unknown name eval.experimnt; did you mean "experiment', 2)
   fails(head .. "local x = eval.scorers.exat", "eval.scorers.exat", 2)
   fails(head .. "local x = eval.rules.at_lest", "at_least", 2)
-  fails(head .. "eval.http {}", "eval.http is not available yet", 2)
+  fails(head .. "eval.agent {}", "eval.agent is not available yet", 2)
 end)
 
 t.test("unknown scorers and targets are found after loading, all of them", function()

@@ -51,11 +51,11 @@ static void add_job(void *context, const eva_job *job) {
                  job->item_id.data, job->trial, (long long)job->item_version, (int)input.len, input.data);
 }
 
-static const char *jobs(const experiment *run, int64_t after, int limit, int missing_only) {
+static const char *jobs(const experiment *run, int64_t after, int limit, eva_job_set set) {
   static eva_buf out;
   eva_buf_clear(&out);
   eva_buf_add_string(&out, "");
-  assert_fine(eva_jobs_page(store, run->id, after, limit, missing_only, add_job, &out, &error));
+  assert_fine(eva_jobs_page(store, run->id, after, limit, set, add_job, &out, &error));
   return out.data;
 }
 
@@ -63,7 +63,7 @@ static eva_result_row result_of(const experiment *run, int64_t position, const c
   return (eva_result_row){.experiment_id = run->id,
                           .position = position,
                           .item_id = eva_text_of(item),
-                          .item_version = 1,
+                          .item_version = 2,
                           .trial = trial,
                           .status = "ok",
                           .passed = -1,
@@ -295,12 +295,53 @@ static void test_attempts(void **state) {
   assert_int_equal(query_number(store, "SELECT COUNT(*) FROM attempts"), 2);
 }
 
+static void add_position(void *context, int64_t position) { eva_buf_printf(context, "%lld ", (long long)position); }
+
+static const char *positions(const experiment *run, eva_job_set set) {
+  static eva_buf out;
+  eva_buf_clear(&out);
+  eva_buf_add_string(&out, "");
+  assert_fine(eva_jobs_positions(store, run->id, set, add_position, &out, &error));
+  return out.data;
+}
+
+/* A retried job: the old result becomes an attempt, its scores go, the new one stands in its place. */
+static void test_replace(void **state) {
+  (void)state;
+  experiment run = make_experiment("qa", NULL);
+  fill(&run, 2, 0, 1);
+  eva_result_row failed = result_of(&run, 1, "c", 1);
+  failed.status = "error";
+  assert_fine(eva_result_add(store, &failed, &error));
+  add_scored(&run, 2, "a", 1, 1);
+  assert_string_equal(positions(&run, EVA_JOBS_ALL), "1 2 3 ");
+  assert_string_equal(positions(&run, EVA_JOBS_MISSING), "3 ");
+  assert_string_equal(positions(&run, EVA_JOBS_FAILED), "1 ");
+  int64_t scores = query_number(store, "SELECT COUNT(*) FROM scores");
+  assert_fine(eva_store_begin(store, &error));
+  eva_attempt_row attempt = {.experiment_id = run.id, .item_id = EVA_TEXT_LITERAL("c"), .trial = 1, .status = "timeout"};
+  assert_fine(eva_attempt_append(store, &attempt, &error));
+  assert_fine(eva_attempt_append(store, &attempt, &error));
+  eva_result_row fine = result_of(&run, 1, "c", 1), again = result_of(&run, 2, "a", 1);
+  assert_fine(eva_result_replace(store, &fine, &error));
+  assert_fine(eva_result_replace(store, &again, &error));
+  assert_fine(eva_store_commit(store, &error));
+  assert_int_equal(query_number(store, "SELECT COUNT(*) FROM attempts"), 4);
+  assert_int_equal(query_number(store, "SELECT MAX(retry_count) FROM results"), 3);
+  assert_int_equal(query_number(store, "SELECT COUNT(*) FROM scores"), scores - 1);
+  assert_string_equal(positions(&run, EVA_JOBS_FAILED), "");
+  eva_result_row new_one = result_of(&run, 3, "d", 1);
+  assert_fine(eva_result_replace(store, &new_one, &error)); /* nothing to replace is fine */
+  assert_string_equal(positions(&run, EVA_JOBS_MISSING), "");
+}
+
 static const char *pairs_text(const experiment *baseline, const experiment *candidate, const char *scorer) {
   static eva_buf out;
   eva_pairs pairs = {0};
   eva_buf_clear(&out);
   eva_buf_add_string(&out, "");
-  assert_fine(eva_pairs_load(store, baseline->id, candidate->id, eva_text_of(scorer), EVA_TEXT_NONE, &pairs, &error));
+  eva_pair_query query = {.ids = {baseline->id, candidate->id}, .scorer_id = eva_text_of(scorer)};
+  assert_fine(eva_pairs_load(store, &query, &pairs, &error));
   for (size_t index = 0; index < pairs.count; index++) {
     const eva_pair *pair = &pairs.list[index];
     eva_text id = eva_pair_id(&pairs, pair);
@@ -347,7 +388,8 @@ static void test_pairs_failures(void **state) {
     assert_fine(eva_result_add(store, &row, &error));
   }
   eva_pairs pairs = {0};
-  assert_fine(eva_pairs_load(store, left.id, right.id, EVA_TEXT_NONE, EVA_TEXT_NONE, &pairs, &error));
+  eva_pair_query query = {.ids = {left.id, right.id}};
+  assert_fine(eva_pairs_load(store, &query, &pairs, &error));
   assert_int_equal(pairs.count, 3);
   assert_int_equal(pairs.list[0].candidate_failure, EVA_FAILURE_NOT_PASSED);
   assert_int_equal(pairs.list[0].baseline_failure, EVA_FAILURE_NONE);
@@ -378,7 +420,7 @@ int main(void) {
       WITH_STORE(test_experiment), WITH_STORE(test_find_experiments), WITH_STORE(test_status),
       WITH_STORE(test_selection),  WITH_STORE(test_selection_ids),    WITH_STORE(test_results),
       WITH_STORE(test_scores),     WITH_STORE(test_attempts),         WITH_STORE(test_pairs_in_step),
-      WITH_STORE(test_pairs_failures), WITH_STORE(test_pairs_of_versions),
+      WITH_STORE(test_replace),    WITH_STORE(test_pairs_failures),   WITH_STORE(test_pairs_of_versions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,8 +54,25 @@ local function names_in(text, scorers)
   return names
 end
 
--- `input=question,ground_truth=answer` as a mapping. The same field twice takes both columns.
-local function mapping_of(text)
+-- Item fields that --map does not speak of, as `name = "name"`: columns of those names stay what they are. A CSV file
+-- says which columns it has; a line of JSONL may have any.
+local function unmapped(path, fields)
+  local columns, used = item_fields, {}
+  for _, names in pairs(fields) do for _, column in ipairs(names) do used[column] = true end end
+  if path:match("%.csv$") then
+    local reader = require("evalua.native.csv").open(path, { header = true })
+    columns = reader and reader:header() or {} -- what is wrong with the file is told when it is read
+  end
+  local kept = {}
+  for _, field in ipairs(item_fields) do
+    if not fields[field] and not used[field] and strict.contains(columns, field) then kept[#kept + 1] = field end
+  end
+  return kept
+end
+
+-- `input=question,ground_truth=answer` as a mapping. The same field twice takes both columns; a column that has the
+-- name of a field and is not mapped keeps it.
+local function mapping_of(text, path)
   local fields, order = {}, {}
   for part in text:gmatch("[^,]+") do
     local field, column = part:match("^%s*([%w_]+)%s*=%s*(.-)%s*$")
@@ -79,6 +96,7 @@ local function mapping_of(text)
     local value = #columns == 1 and columns[1] or ("{ %s }"):format(table.concat(columns, ", "))
     parts[position] = ("%s = %s"):format(field, value)
   end
+  for _, field in ipairs(unmapped(path, fields)) do parts[#parts + 1] = ("%s = %q"):format(field, field) end
   return "{ " .. table.concat(parts, ", ") .. " }"
 end
 
@@ -91,16 +109,20 @@ local function target_lines(command)
     (argv[1]:match("([^/]+)$") or "command"), table.concat(quoted, ", "), sys.cwd())
 end
 
-local function dataset_name(path) return (path:match("([^/]+)%.%w+$") or path):gsub("%.%w+$", "") .. "" end
+-- The name of the experiment, and that of the dataset: c.csv and c.jsonl are two datasets.
+local function names_of(path)
+  local file = path:match("([^/]+)$") or path
+  return file:match("^(.+)%.%w+$") or file, file
+end
 
 ---The text of the suite that runs a file of cases.
 ---@param path string the .jsonl or .csv file
 ---@param options table parsed options of run: command, scorer, map
 ---@param scorers table eval.scorers
 ---@return string text
----@return string name of its dataset and experiment
 function cases.suite_text(path, options, scorers)
-  local name, kind = dataset_name(path), path:match("%.csv$") and "csv" or "jsonl"
+  local name, dataset = names_of(path)
+  local kind = path:match("%.csv$") and "csv" or "jsonl"
   local absolute = sys.realpath(path) or path
   local lines = { "local eval = require \"evalua\"\n" }
   local seen = {}
@@ -113,12 +135,12 @@ function cases.suite_text(path, options, scorers)
       end
     end
   end
-  lines[#lines + 1] = ("\neval.dataset {\n  name = %q,\n  items = eval.%s(%q%s),\n}\n"):format(name, kind, absolute,
-    options.map and (", " .. mapping_of(table.concat(options.map, ","))) or "")
-  lines[#lines + 1] = ("\neval.experiment {\n  name = %q,\n  dataset = %q,\n"):format(name, name)
+  lines[#lines + 1] = ("\neval.dataset {\n  name = %q,\n  items = eval.%s(%q%s),\n}\n"):format(dataset, kind, absolute,
+    options.map and (", " .. mapping_of(table.concat(options.map, ","), path)) or "")
+  lines[#lines + 1] = ("\neval.experiment {\n  name = %q,\n  dataset = %q,\n"):format(name, dataset)
   if options.command then lines[#lines + 1] = target_lines(options.command) end
   lines[#lines + 1] = ("  scorers = { %s },\n}\n"):format(table.concat(options.scorer or {}, ", "))
-  return table.concat(lines), name
+  return table.concat(lines)
 end
 
 ---Raises (exit 2) where options for cases are given without a file of cases, or where there is nothing to do.

@@ -1,6 +1,7 @@
 -- Where reports go: stdout or files, in pieces, so that a report of any size stays small. Files appear when complete.
 
 local fail = require "evalua.cli.fail"
+local formats = require "evalua.report.formats"
 local strict = require "evalua.strict"
 local sys = require "evalua.native.sys"
 
@@ -8,16 +9,17 @@ local output = {}
 
 local PIECES_BYTES = 65536
 
-local endings = { "json", "jsonl" }
-
 ---The format that the ending of a file name asks for. Raises (exit 2) where it is none of those there are.
 ---@param path string
+---@param endings string[]? those that the command has; default all
 ---@return string format
-function output.format_of(path)
+function output.format_of(path, endings)
+  endings = endings or formats.endings
   local ending = path:match("%.([%w_]+)$")
-  for _, known in ipairs(endings) do if ending == known then return known end end
+  for _, known in ipairs(endings) do if ending == known then return formats.by_ending[known] end end
   local near = ending and strict.nearest(ending, endings)
-  fail.usage("-o %s: the ending says the format; there are .json and .jsonl%s", path,
+  fail.usage("-o %s: the ending says the format; there are .%s and .%s%s", path,
+    table.concat(endings, ", .", 1, #endings - 1), endings[#endings],
     near and (": did you mean ." .. near .. "?") or "")
 end
 

@@ -36,20 +36,20 @@ local function add_suite(suite, path, suites, experiments)
   end
 end
 
--- A file of cases is a suite that nobody wrote: its text is loaded from a temporary file; its owner is the file.
+-- A file of cases is a suite that nobody wrote. Messages name the file, without the line of a text that nobody sees.
 local function load_cases(path, options, params)
   local source = cases.suite_text(path, options, require("evalua").scorers)
-  local temporary = ("%s/evalua-%d-%s.eval.lua"):format(sys.environ("TMPDIR") or "/tmp", sys.pid(),
-    path:gsub("^.*/", ""))
-  fail.check(fail.codes.incomplete, sys.write_file(temporary, source))
-  local ok, suite = pcall(require("evalua.suite").load, temporary, { params = params, check_params = false })
-  os.remove(temporary)
+  local ok, suite = pcall(require("evalua.suite").load, path, { params = params, check_params = false, text = source })
   if not ok then
-    if fail.is_failure(suite) then suite.message = suite.message:gsub(temporary:gsub("%p", "%%%0") .. ":%d+: ", "") end
+    if fail.is_failure(suite) then
+      suite.message = suite.message:gsub(path:gsub("%p", "%%%0") .. ":%d+: ", (path:gsub("%%", "%%%%")) .. ": ")
+    end
     error(suite, 0)
   end
-  for _, dataset in pairs(suite.datasets) do dataset.owner = sys.realpath(path) or path end
-  suite.path = path
+  for _, dataset in pairs(suite.datasets) do dataset.place = path end
+  for _, experiment in ipairs(suite.experiments) do
+    experiment.suite_text, experiment.code_files, experiment.place = source, { path }, path
+  end
   if options.save then
     local done, problem = sys.write_file(options.save, source)
     if not done then fail.usage("--save %s: %s", options.save, tostring(problem)) end
@@ -104,6 +104,36 @@ local function share_datasets(experiments)
   end
 end
 
+---Where --failed-from names a run: the items that failed or did not pass in it (options.failed_from_items), its
+---experiment where -e names none, and its suite where no argument names one.
+---@param options table parsed options of run; changed
+---@param suite_paths string[] changed
+---@param case_paths string[]
+---@param ids string[]? of --items
+---@param store_context table
+function plan.choose_failed(options, suite_paths, case_paths, ids, store_context)
+  if not options.failed_from then return end
+  if ids then fail.usage("run: --items and --failed-from exclude each other") end
+  local store = store_context.open(options.store, { create = false })
+  local record = ref.resolve(store, options.failed_from)
+  local failing = fail.check(fail.codes.incomplete,
+    store:failing_items(record.id, require("evalua.trials").of_record(record)))
+  if #failing == 0 then
+    fail.usage("--failed-from %s: no item of run %d (%s) failed or did not pass; there is nothing to run",
+      options.failed_from, record.number, record.name)
+  end
+  options.failed_from_items = { number = record.number, ids = failing }
+  if #options == 0 then
+    local stored = json.decode(record.options or "{}") or {}
+    if not stored.suite_path or stored.suite_text then
+      fail.usage("--failed-from %s: name the suite or the cases to run; the run does not", options.failed_from)
+    end
+    for position = #suite_paths, 1, -1 do suite_paths[position] = nil end
+    suite_paths[1] = stored.suite_path
+  end
+  if not options.experiment and #case_paths == 0 then options.experiment = { plan.title(record) } end
+end
+
 ---Raises (exit 2) where an experiment names a dataset that neither a suite declares nor the store has.
 ---@param experiments table[]
 ---@param declared table<string, any> by the names of datasets that suites declare
@@ -143,6 +173,23 @@ function plan.load(suite_paths, case_paths, options)
   return experiments, datasets
 end
 
+---Finds what gates each experiment, before the first one runs: `gate_choice`, false where nothing does. Raises (exit 2)
+---where a baseline is not there or cannot be read.
+---@param experiments table[]
+---@param options table parsed options of run; gets `baseline_named`, which holds from everywhere
+---@param store table?
+function plan.check_baselines(experiments, options, store)
+  local gate = require "evalua.gate"
+  for _, experiment in ipairs(experiments) do
+    experiment.gate_choice = gate.find(store, experiment, options.baseline) or false
+  end
+  local choice = options.baseline and experiments[1] and experiments[1].gate_choice
+  if not choice then return end
+  local record = choice.record
+  options.baseline_named = record.baseline_file and (sys.realpath(record.baseline_file) or record.baseline_file)
+    or record.id
+end
+
 ---Opens the store of a run; for a dry run one that is not made, or nil where there is none yet.
 ---@param options table
 ---@param store_context table
@@ -165,15 +212,11 @@ function plan.runner_options(options, store, ids, filter, on_event)
     tags = {}
     for _, pair in ipairs(options.tag) do tags[pair[1]] = pair[2] end
   end
-  local baseline = options.baseline
-  if baseline and sys.exists(baseline) == "file" then
-    fail.usage("--baseline %s: files of baselines are not read yet; give a REF such as 12 or latest~1", baseline)
-  end
   return {
     store = store, items = ids, where = filter, limit = options.limit, sample = options.sample, seed = options.seed,
     workers = options.workers, max_concurrency = options.max_concurrency, note = options.note, tags = tags,
-    baseline = baseline and ref.resolve(store, baseline).id or nil, inconclusive = options.inconclusive,
-    on_event = on_event,
+    baseline = options.baseline_named, command_line = options.command_line, inconclusive = options.inconclusive,
+    trials = options.trials, failed_from = options.failed_from_items, on_event = on_event,
   }
 end
 

@@ -34,7 +34,7 @@ end
 ---@param record table
 ---@return {done: integer, failed: integer, total: integer}
 function records.counts(store, record)
-  local counts = store:status_counts(record.id) or {}
+  local counts = require("evalua.trials").counts(store, record) or {}
   local failed = (counts.error or 0) + (counts.timeout or 0) + (counts.limited or 0)
   return {
     done = (counts.ok or 0) + failed, failed = failed, passed = counts.passed or 0,

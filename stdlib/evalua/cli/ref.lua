@@ -14,6 +14,7 @@ REF names one experiment of the store:
   latest          the newest one; latest~2 is two before it
   NAME            the newest one of that name; NAME~1 is the one before it
   NAME[variant]   the newest one of that variant: 'qa[prompt=short]', also with ~N
+  FILE            a baseline file that `evalua accept` wrote (*.json), where runs are compared or shown; FILE[variant]
 ]]
 
 local function names_of(store)
@@ -51,11 +52,26 @@ local function by_prefix(store, text)
   return records[1]
 end
 
+-- A baseline file, where one is taken.
+local function file_of(text, options)
+  local baseline = require "evalua.baseline"
+  if not baseline.is_file_name(text) then return nil end
+  if not options.files then
+    fail.usage("%s: a baseline file is no run of this store; name one, such as latest", text)
+  end
+  return require("evalua.baseline_store").add(baseline.resolve(text, options.variant))
+end
+
 ---The experiment that `text` names. Raises a failure (exit 2) where there is none, or more than one.
----@param store table an open store
+---@param store table|nil an open store; nil: only files are found
 ---@param text string
+---@param options { files: boolean|nil, variant: string|nil }|nil files: baseline files are taken, too, of this variant;
+---  evalua.baseline_store.over(store) knows them
 ---@return table record of the experiment
-function ref.resolve(store, text)
+function ref.resolve(store, text, options)
+  local file = file_of(text, options or {})
+  if file then return file end
+  if not store then fail.usage("%s: there is no store here yet; `evalua run` makes one", text) end
   if text:match("^%d+$") then
     local number = math.tointeger(tonumber(text))
     local record = number and store:experiment_by_number(number)

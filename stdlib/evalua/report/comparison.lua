@@ -36,6 +36,7 @@ end
 
 local function title(side)
   local variant = present(side.variant)
+  if present(side.file) then return text.clean(side.file) end
   return ("%s%s #%s"):format(text.clean(side.name or "?"), variant and variant ~= ""
     and (" [%s]"):format(text.clean(variant)) or "", tostring(side.number or "?"))
 end

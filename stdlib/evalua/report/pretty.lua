@@ -1,5 +1,6 @@
 -- What a person reads: the summary of a run with its worst items and rules, lists, one item, comparisons.
 
+local items = require "evalua.report.items"
 local json = require "evalua.json"
 local report = require "evalua.report.json"
 local table_report = require "evalua.report.table"
@@ -93,6 +94,13 @@ local function count_line(summary)
   local parts = { text.count(summary.total_items or 0, "item") }
   parts[#parts + 1] = ("%d ok"):format(summary.succeeded_count or 0)
   if (summary.failed_count or 0) > 0 then parts[#parts + 1] = ("%d failed"):format(summary.failed_count) end
+  local repeated = present(summary.trials)
+  if repeated then
+    table.insert(parts, 2, ("%d trials each (%s)"):format(repeated.count, repeated.reducer))
+    if repeated.failed > 0 then
+      parts[#parts + 1] = ("%d of %d trials failed"):format(repeated.failed, repeated.total)
+    end
+  end
   if (summary.skipped_count or 0) > 0 then parts[#parts + 1] = ("%d skipped"):format(summary.skipped_count) end
   if (present(summary.pending_count) or 0) > 0 then
     parts[#parts + 1] = ("%d not run"):format(summary.pending_count)
@@ -116,6 +124,7 @@ end
 local function selection_text(summary)
   local selection, parts = present(summary.selection) or {}, {}
   if present(selection.items) then parts[#parts + 1] = "items" end
+  if present(selection.failed_from) then parts[#parts + 1] = ("failed in #%d"):format(selection.failed_from) end
   if present(selection.where) then parts[#parts + 1] = "where " .. text.clean(tostring(selection.where)) end
   if present(selection.limit) then parts[#parts + 1] = "limit " .. selection.limit end
   if present(selection.sample) then parts[#parts + 1] = "sample " .. selection.sample end
@@ -129,7 +138,7 @@ local function put_head(view, summary)
     states[#states + 1] = view.paint(text.verdict_colour(summary.status), summary.status)
   end
   if verdict and verdict ~= "none" then states[#states + 1] = view.paint(text.verdict_colour(verdict), verdict) end
-  put(view, view.paint("bold", title_of(summary)), (" #%d"):format(summary.number or 0),
+  put(view, view.paint("bold", title_of(summary)), present(summary.number) and (" #%d"):format(summary.number) or "",
     #states > 0 and ("  " .. table.concat(states, ", ")) or "")
   local dataset = present(summary.dataset)
   if dataset then
@@ -190,13 +199,19 @@ function pretty.worst(store, summary, most)
     return rows, false
   end
   local worst, best = {}, -math.huge
-  report.each_result(store, summary.experiment_id, {}, function(row)
+  local reduction = items.reduction_of(summary)
+  local function consider(row)
     local value = rank_of(row, summary.scorers or {})
     if value then
       best = math.max(best, value)
       if row.passed ~= true then insert_worst(worst, row, value, most) end
     end
-  end)
+  end
+  if reduction then
+    items.each(store, summary.experiment_id, reduction, function(row) consider(row) end)
+  else
+    report.each_result(store, summary.experiment_id, {}, consider)
+  end
   for _, entry in ipairs(worst) do
     -- Where all scores are equal and good none is the worst.
     if entry.value == -math.huge or entry.row.passed == false or entry.value < best then
@@ -246,10 +261,11 @@ end
 ---@param view table
 ---@param rows table[]
 function pretty.results(view, rows)
-  local ids = scorers_of(rows)
+  local ids, repeated = scorers_of(rows), rows[1] and rows[1].trial_count ~= nil
   local columns = { { title = "item", flexible = true }, { title = "status", colour = function(cell)
     return cell ~= "ok" and "red" or nil
   end } }
+  if repeated then columns[#columns + 1] = { title = "passed" } end
   for _, id in ipairs(ids) do columns[#columns + 1] = { title = text.clean(id), right = true } end
   columns[#columns + 1] = { title = "input", flexible = true }
   columns[#columns + 1] = { title = "ground truth", flexible = true }
@@ -258,6 +274,7 @@ function pretty.results(view, rows)
   for position, row in ipairs(rows) do
     local trial = (row.trial or 1) > 1 and (" trial " .. row.trial) or ""
     local line = { text.clean(row.item_id):gsub("\n", "\\n") .. trial, row.status }
+    if repeated then line[#line + 1] = row.consistency end
     for _, id in ipairs(ids) do line[#line + 1] = score_cell(row, id) end
     line[#line + 1] = text.preview(row.input)
     line[#line + 1] = text.preview(row.ground_truth)
@@ -268,13 +285,26 @@ function pretty.results(view, rows)
   put_table(view, columns, cells)
 end
 
+---What to say of a run without results of rules: that it has none, or that they were not judged.
+---@param summary table
+---@return string
+function pretty.without_rules(summary)
+  local declared = present(summary.rules_declared)
+  if declared and declared > 0 then
+    return ("its %s %s not judged: the run is not complete"):format(text.count(declared, "rule"),
+      declared == 1 and "was" or "were")
+  end
+  if not declared and summary.status ~= "completed" then return "no rule was judged: the run is not complete" end
+  return "nothing gates this experiment: it has no rules"
+end
+
 local function put_rules(view, summary)
   local rules, reason = present(summary.rules), present(summary.reason)
   if summary.verdict == "error" and reason then
     put(view, view.paint("red", "not judged"), ": ", text.clean(reason))
   end
   if not rules or #rules == 0 then
-    put(view, "nothing gates this experiment: it has no rules")
+    put(view, pretty.without_rules(summary))
     return
   end
   for _, rule in ipairs(rules) do
@@ -364,11 +394,15 @@ function pretty.summary(view, store, summary, options)
   put_scorers(view, summary)
   put_metrics(view, summary)
   put_slices(view, summary)
+  local shown = require("evalua.report.gate").put(view, store, summary)
   if not options or options.worst ~= false then
-    local rows, ranked = pretty.worst(store, summary, WORST_SHOWN)
+    local worst, ranked = pretty.worst(store, summary, WORST_SHOWN)
+    local rows = {}
+    for _, row in ipairs(worst) do if not shown[row.item_id] then rows[#rows + 1] = row end end
     if #rows > 0 then
       put(view, "")
-      put(view, view.paint("bold", ranked and "worst items" or "first items that failed or did not pass"))
+      local heading = next(shown) and "other items that did worst" or "worst items"
+      put(view, view.paint("bold", ranked and heading or "first items that failed or did not pass"))
       pretty.results(view, rows)
       for _, line in ipairs(problem_lines(rows, false)) do put(view, line) end
     end

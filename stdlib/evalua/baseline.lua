@@ -1,0 +1,299 @@
+-- Baseline files: accepted runs of an experiment, all its variants in one reviewable JSON file with one line an item.
+
+local fail = require "evalua.cli.fail"
+local json = require "evalua.json"
+local run_sheet = require "evalua.run_sheet"
+local summary = require "evalua.summary"
+local sys = require "evalua.native.sys"
+
+local baseline = {}
+
+---The newest format that is read and written.
+baseline.FORMAT_VERSION = 1
+
+local FORMAT = "evalua baseline"
+local FILE_BYTES_MAX = 256 * 1024 * 1024
+local ENDING = ".baseline.json"
+
+---@class evalua.baseline_entry
+---@field variant string|nil
+---@field completed_at string|nil
+---@field git table|nil
+---@field dataset { name: string, version: integer, digest: string|nil }
+---@field target { type: string|nil, id: string|nil, version: string|nil, digest: string|nil }
+---@field trials table|nil { count, reducer }
+---@field scorers table[] { id, step_id, higher_is_better, pass, digest, n, mean }
+---@field latency_ms table|nil
+---@field usage table|nil
+---@field sheet evalua.run_sheet
+
+---@class evalua.baseline_file
+---@field path string
+---@field experiment string
+---@field variants evalua.baseline_entry[] by the names of the variants, the one without a name first
+
+---The name of an experiment's baseline file.
+---@param experiment_name string
+---@return string
+function baseline.file_name(experiment_name) return (experiment_name:gsub("[%c%s/\\:*?\"<>|]", "-")) .. ENDING end
+
+---True where `text` means a file and not another kind of REF.
+---@param text string
+---@return boolean
+function baseline.is_file_name(text)
+  local path = text:match("^(.*)%[[^%[%]]*%]$") or text
+  return path:match("%.json$") ~= nil or text:match("%.json$") ~= nil or path:find("/", 1, true) ~= nil
+    and sys.exists(path) == "file"
+end
+
+-- Reading ----------------------------------------------------------------------------------------------------------
+
+local function present(value)
+  if value == nil or value == json.null then return nil end
+  return value
+end
+
+local function is_text(value) return type(value) == "string" and value ~= "" end
+
+-- What stands in place of a baseline.
+local function not_json(path, text, problem)
+  if text:find("^<<<<<<< ") or text:find("\n<<<<<<< ") then
+    fail.usage("%s: the baseline has conflict marks of git; choose a side, or write it anew with `evalua accept`",
+      path)
+  elseif text:sub(1, 60):find(FORMAT, 1, true) then
+    fail.usage("%s: the baseline is truncated or damaged (%s); restore it from git, or remove it and write it anew "
+      .. "with `evalua accept`", path, problem)
+  end
+  fail.usage("%s: it is not JSON, so no baseline (%s); `evalua accept` writes baselines", path, problem)
+end
+
+local function check_head(path, found)
+  if type(found) ~= "table" or json.is_array(found) or found.format ~= FORMAT then
+    fail.usage('%s: it is JSON, but no baseline: its "format" is not "%s"; `evalua accept` writes baselines', path,
+      FORMAT)
+  end
+  local version = found.version
+  if math.type(version) ~= "integer" or version < 1 then
+    fail.usage('%s: the baseline has no proper format version: "version" is %s', path, json.encode(version))
+  elseif version > baseline.FORMAT_VERSION then
+    fail.usage("%s: the baseline has format version %d, and this evalua reads up to %d; update evalua, or write it "
+      .. "anew with `evalua accept`", path, version, baseline.FORMAT_VERSION)
+  end
+  if not is_text(found.experiment) or not json.is_array(found.variants) then
+    fail.usage('%s: the baseline is damaged: "experiment" and "variants" must name what was accepted', path)
+  end
+end
+
+local function entry_of(path, found, position)
+  local where = ("variants[%d]"):format(position)
+  local function damaged(what) fail.usage("%s: the baseline is damaged: %s %s", path, where, what) end
+  if type(found) ~= "table" or json.is_array(found) then damaged("is no object") end
+  local dataset, target = present(found.dataset), present(found.target) or {}
+  if type(dataset) ~= "table" or not is_text(dataset.name) then damaged("names no dataset") end
+  if type(target) ~= "table" then damaged("has a target that is no object") end
+  if not json.is_array(found.scorers) then damaged("has no list of scorers") end
+  for _, scorer in ipairs(found.scorers) do
+    if type(scorer) ~= "table" or not is_text(scorer.id) then damaged("has a scorer without an id") end
+  end
+  local sheet, problem = run_sheet.of_list(present(found.items))
+  if not sheet then damaged(problem) end
+  local count = found.item_count
+  if count ~= #sheet.order then
+    damaged(("says that it has %s items and has %d: lines are missing, or were merged badly"):format(tostring(count),
+      #sheet.order))
+  end
+  return {
+    variant = present(found.variant), completed_at = present(found.completed_at), git = present(found.git),
+    dataset = dataset, target = target, trials = present(found.trials), scorers = found.scorers,
+    latency_ms = present(found.latency_ms), usage = present(found.usage), sheet = sheet,
+  }
+end
+
+---Reads a baseline file. Raises (exit 2) where it is absent, no JSON, truncated, of another kind or of a newer format.
+---@param path string
+---@return evalua.baseline_file
+function baseline.read(path)
+  local kind = sys.exists(path)
+  if kind ~= "file" then
+    fail.usage("%s: %s; `evalua accept` writes baselines", path,
+      kind and "it is a directory, not a baseline file" or "there is no such baseline file")
+  end
+  local text, problem = sys.read_file(path, FILE_BYTES_MAX)
+  if not text then fail.usage("%s: the baseline cannot be read: %s", path, tostring(problem)) end
+  local found, reason = json.decode(text)
+  if found == nil then not_json(path, text, tostring(reason)) end
+  check_head(path, found)
+  local file, seen = { path = path, experiment = found.experiment, variants = {} }, {}
+  for position, variant in ipairs(found.variants) do
+    local entry = entry_of(path, variant, position)
+    local name = entry.variant or ""
+    if seen[name] then
+      fail.usage('%s: the baseline is damaged: it has the variant "%s" twice', path, name)
+    end
+    seen[name] = true
+    file.variants[position] = entry
+  end
+  if #file.variants == 0 then
+    fail.usage("%s: the baseline has no variant; write it anew with `evalua accept`", path)
+  end
+  return file
+end
+
+---The entry of a variant, or nil.
+---@param file evalua.baseline_file
+---@param variant string|nil
+---@return evalua.baseline_entry|nil
+function baseline.entry(file, variant)
+  for _, entry in ipairs(file.variants) do if (entry.variant or "") == (variant or "") then return entry end end
+  return nil
+end
+
+---The names of a file's variants, for messages.
+---@param file evalua.baseline_file
+---@return string[]
+function baseline.variant_names(file)
+  local names = {}
+  for position, entry in ipairs(file.variants) do names[position] = entry.variant or "(without a variant)" end
+  return names
+end
+
+-- As a record ------------------------------------------------------------------------------------------------------
+
+---An entry in the shape of a record of the store, for comparisons and reports. Stores of evalua.baseline_store know it.
+---@param file evalua.baseline_file
+---@param entry evalua.baseline_entry
+---@return table record with `baseline_file` and `baseline_entry`
+function baseline.record(file, entry)
+  return {
+    id = ("baseline:%s[%s]"):format(sys.realpath(file.path) or file.path, entry.variant or ""),
+    name = file.experiment, variant = entry.variant, status = "completed", verdict = "none",
+    dataset_name = entry.dataset.name, dataset_version = present(entry.dataset.version),
+    dataset_digest = present(entry.dataset.digest), target_type = present(entry.target.type),
+    target_id = present(entry.target.id), target_version = present(entry.target.version),
+    scorers = json.encode(entry.scorers), options = entry.trials and json.encode {
+      trials = entry.trials.count, reducer = entry.trials.reducer,
+    } or nil,
+    git = entry.git and json.encode(entry.git) or nil, total_items = #entry.sheet.order,
+    completed_at = entry.completed_at, created_at = entry.completed_at, baseline_file = file.path,
+    baseline_entry = entry,
+  }
+end
+
+---The record that `FILE` or `FILE[variant]` names; with several variants and none named, that of `variant`.
+---Raises (exit 2) where there is none.
+---@param text string
+---@param variant string|nil
+---@return table record
+function baseline.resolve(text, variant)
+  local path, named = text, nil
+  if sys.exists(text) ~= "file" then
+    local base, inner = text:match("^(.*)%[([^%[%]]*)%]$")
+    if base then path, named = base, inner end
+  end
+  local file = baseline.read(path)
+  local entry
+  if named then
+    entry = baseline.entry(file, named)
+  else
+    entry = #file.variants == 1 and file.variants[1] or baseline.entry(file, variant)
+  end
+  if entry then return baseline.record(file, entry) end
+  local names = table.concat(baseline.variant_names(file), ", ")
+  if named then fail.usage("%s: the baseline has no variant %s; it has %s", path, named, names) end
+  fail.usage("%s: the baseline has several variants; write 'FILE[variant]' with one of: %s", path, names)
+end
+
+-- Writing ----------------------------------------------------------------------------------------------------------
+
+-- Microseconds are enough, and change less.
+local function rounded(latencies)
+  if not latencies then return nil end
+  local kept = {}
+  for name, value in next, latencies do kept[name] = math.floor(value * 1000 + 0.5) / 1000 end
+  return kept
+end
+
+-- What a run leaves in the file.
+local function entry_from(store, record)
+  local options = summary.decoded(record.options) or {}
+  local built = summary.build(store, record)
+  local scorers = json.array {}
+  for _, definition in ipairs(summary.scorers_of(store, record, true)) do
+    local scorer = built.scorers[definition.key] or {}
+    scorers[#scorers + 1] = {
+      id = definition.id, step_id = definition.step_id, name = definition.name,
+      higher_is_better = definition.higher_is_better, pass = definition.pass, digest = definition.digest,
+      n = scorer.n, mean = scorer.mean,
+    }
+  end
+  local git = summary.decoded(record.git)
+  return {
+    variant = present(record.variant), completed_at = record.completed_at, git = git,
+    dataset = { name = record.dataset_name, version = record.dataset_version, digest = record.dataset_digest },
+    target = { type = record.target_type, id = record.target_id, version = record.target_version,
+      digest = options.target_digest },
+    trials = (options.trials or 1) > 1 and { count = options.trials, reducer = options.reducer } or nil,
+    scorers = scorers, latency_ms = rounded(built.latency_ms), usage = built.usage,
+    sheet = run_sheet.of_run(store, record),
+  }
+end
+
+local function line(name, value) return ("%s:%s"):format(json.encode(name), json.identity(value)) end
+
+-- One field a line, one scorer a line, one item a line: what changes is what a diff shows.
+local function entry_text(entry)
+  local fields = {}
+  for _, name in ipairs { "variant", "completed_at", "git", "dataset", "target", "trials", "latency_ms", "usage" } do
+    if entry[name] ~= nil then fields[#fields + 1] = line(name, entry[name]) end
+  end
+  local scorers = {}
+  for position, scorer in ipairs(entry.scorers) do scorers[position] = json.identity(scorer) end
+  fields[#fields + 1] = '"scorers":[' .. (#scorers > 0 and "\n" .. table.concat(scorers, ",\n") .. "\n" or "") .. "]"
+  fields[#fields + 1] = line("item_count", #entry.sheet.order)
+  local items = run_sheet.lines(entry.sheet)
+  fields[#fields + 1] = '"items":[' .. (#items > 0 and "\n" .. table.concat(items, ",\n") .. "\n" or "") .. "]"
+  return "{\n" .. table.concat(fields, ",\n") .. "\n}"
+end
+
+---The text of a baseline file.
+---@param experiment_name string
+---@param entries evalua.baseline_entry[]
+---@return string
+function baseline.text(experiment_name, entries)
+  table.sort(entries, function(a, b) return (a.variant or "") < (b.variant or "") end)
+  local texts = {}
+  for position, entry in ipairs(entries) do texts[position] = entry_text(entry) end
+  return ('{\n"format":%s,\n"version":%d,\n"experiment":%s,\n"variants":[\n%s\n]\n}\n'):format(json.encode(FORMAT),
+    baseline.FORMAT_VERSION, json.encode(experiment_name), table.concat(texts, ",\n"))
+end
+
+---Writes runs of one experiment to its file; variants that the file has already and that are not among them stay.
+---@param store table
+---@param records table[] of one name, each of another variant
+---@param path string
+---@return string[] kept the variants that the file had and keeps
+function baseline.write(store, records, path)
+  local entries, is_new, kept = {}, {}, {}
+  for position, record in ipairs(records) do
+    entries[position] = entry_from(store, record)
+    is_new[record.variant or ""] = true
+  end
+  if sys.exists(path) then
+    local file = baseline.read(path)
+    if file.experiment ~= records[1].name then
+      fail.usage("%s: it is the baseline of experiment %s, not of %s; name another file with -o", path, file.experiment,
+        records[1].name)
+    end
+    for _, entry in ipairs(file.variants) do
+      if not is_new[entry.variant or ""] then
+        entries[#entries + 1] = entry
+        kept[#kept + 1] = entry.variant or ""
+      end
+    end
+  end
+  local done, problem = sys.write_file(path, baseline.text(records[1].name, entries))
+  if not done then fail.incomplete("%s: the baseline cannot be written: %s", path, tostring(problem)) end
+  return kept
+end
+
+return baseline

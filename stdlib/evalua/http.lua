@@ -1,0 +1,226 @@
+-- eval.http: a target that is an HTTP request for each item, with retries.
+
+local digest = require "evalua.digest"
+local fetch = require "evalua.fetch"
+local http_failure = require "evalua.http_failure"
+local json = require "evalua.json"
+local message = require "evalua.http_message"
+local options = require "evalua.options"
+local place = require "evalua.place"
+local process_failure = require "evalua.process_failure"
+local retry = require "evalua.http_retry"
+local secrets = require "evalua.secrets"
+local sys = require "evalua.native.sys"
+local template = require "evalua.template"
+
+local http = {}
+
+local schema = options.schema("eval.http", {
+  { "id", "text", required = true, help = "names it in experiments and results" },
+  { "url", "text|function", required = true, help = "a template, or function(input, item) -> url" },
+  { "method", "text", help = "GET, or POST where there is a body" },
+  { "headers", "map|function", help = "templates, or function(input, item) -> table" },
+  { "body", "any", help = "a template: text as it is, a table as JSON; or function(input, item) -> text or table" },
+  { "output", "string|function",
+    help = "a JSON pointer, or function(response, item) -> output, info (default: the JSON, else the text)" },
+  { "retries", "integer", default = 3, min = 0, max = 100, help = "further tries of one request" },
+  { "version", "text|number", help = "stands for the definition instead of its digest" },
+  table.unpack(fetch.limits),
+})
+
+-- ---- the request ----
+
+local function bad_definition(spec, text, ...)
+  process_failure.raise { message = ("target '%s': "):format(spec.id) .. text:format(...), code = "bad_request",
+    permanent = true }
+end
+
+local function headers_of(spec, input, item)
+  local headers = spec.headers
+  if type(headers) == "function" then
+    headers = headers(input, item)
+    if headers ~= nil and type(headers) ~= "table" then
+      bad_definition(spec, "its headers function returned a %s; a table of names and values is right", type(headers))
+    end
+    headers = headers or {}
+  else
+    headers = template.value(headers or {}, item)
+    for name, value in next, headers do
+      if type(value) == "table" then headers[name] = json.encode(value) end
+    end
+  end
+  local _, problem = message.header_lines(headers, "headers")
+  if problem then bad_definition(spec, "%s", problem) end
+  return headers
+end
+
+-- The values of one request, in the shape of eval.fetch's options.
+local function request_of(spec, input, item)
+  local url = spec.url
+  if type(url) == "function" then url = url(input, item) else url = template.text(url, item, message.escape) end
+  if type(url) ~= "string" then bad_definition(spec, "its url function returned a %s, not a text", type(url)) end
+  local body = spec.body
+  if type(body) == "function" then body = body(input, item)
+  elseif type(body) == "string" then body = template.text(body, item)
+  elseif body ~= nil then body = template.value(body, item) end
+  local values = {
+    url = url, method = spec.method or (body ~= nil and "POST" or "GET"), headers = headers_of(spec, input, item),
+    timeout = spec.timeout, connect_timeout = spec.connect_timeout, first_byte_timeout = spec.first_byte_timeout,
+    max_bytes = spec.max_bytes, redirects = spec.redirects,
+  }
+  if type(body) == "string" then values.body = body else values.json = body end
+  local problem = fetch.url_problem(url)
+  if problem then http_failure.raise(values.method, url, problem, "bad_url") end
+  return values
+end
+
+-- ---- the answer ----
+
+local function body_note(response)
+  local text = (response.body or ""):gsub("^%s+", ""):gsub("%s+$", "")
+  return text == "" and "no body" or http_failure.shown_text(text)
+end
+
+local function raise_answer(spec, values, response, status, problem, asked_ms)
+  local stop = retry.stops_run(status, problem)
+  local said = problem and problem.message and http_failure.shown_text(problem.message) or body_note(response)
+  local note = ""
+  if asked_ms then
+    note = ("; the server asks to wait %g s, more than the %g s that are waited for"):format(asked_ms / 1000,
+      retry.DELAY_MAX_MS / 1000)
+  end
+  process_failure.raise {
+    message = ("target '%s': %s %s: status %d: %s%s"):format(spec.id, values.method,
+      http_failure.shown_url(response.url), response.status, said, note),
+    code = stop or status == 429 and "rate_limited" or status < 300 and "error_in_body" or "http_" .. status,
+    permanent = stop ~= nil or status >= 400 and status < 500 and status ~= 408 and status ~= 409 and status ~= 429,
+    stops_run = stop ~= nil,
+  }
+end
+
+-- The value that a JSON pointer (RFC 6901) names: found, value.
+local function at_pointer(value, pointer)
+  for part in pointer:gmatch "/([^/]*)" do
+    if type(value) ~= "table" then return false end
+    part = part:gsub("~1", "/"):gsub("~0", "~")
+    if json.is_array(value) then
+      local index = part:find "^%d+$" and math.tointeger(tonumber(part))
+      value = index and value[index + 1]
+    else
+      value = rawget(value, part)
+    end
+    if value == nil then return false end
+  end
+  return true, value
+end
+
+local function output_of(spec, response, item)
+  local output = spec.output
+  if type(output) == "function" then return output(response, item) end
+  local body = response.json
+  if not output then
+    if body == nil then return response.body end
+    return body
+  end
+  if body == nil then
+    process_failure.raise { code = "bad_json", message = ("target '%s': the answer is not JSON: %s"):format(spec.id,
+      process_failure.quoted(response.body or "")) }
+  end
+  local found, value = at_pointer(body, output)
+  if not found then
+    process_failure.raise { code = "bad_output", message = ("target '%s': the answer has nothing at %s: %s"):format(
+      spec.id, output, process_failure.quoted(response.body or "")) }
+  end
+  return value
+end
+
+-- ---- running ----
+
+-- The status that an answer stands for: services also send errors as 200 with the error in the body.
+local function real_status(spec, response)
+  local status = response.status
+  local problem = retry.body_error(response.json)
+  if status >= 200 and status < 300 and problem and type(spec.output) ~= "function"
+      and not (spec.output or ""):find "^/error" then
+    local code = math.tointeger(tonumber(problem.code))
+    return code and code >= 400 and code <= 599 and code or status, problem, true
+  end
+  return status, problem, status < 200 or status >= 300
+end
+
+-- One try: the response, or nil, what it failed of, and how long to wait before the next.
+local function try(spec, values, retries)
+  local ok, response = pcall(fetch.perform, values)
+  if not ok then
+    local code = type(response) == "table" and response.code
+    if type(response) == "table" then response.message = ("target '%s': %s"):format(spec.id, response.message) end
+    return nil, function() error(response, 0) end, retry.delay_after_failure(code, retries)
+  end
+  local status, problem, is_error = real_status(spec, response)
+  if not is_error then return response end
+  local delay, asked
+  if not retry.stops_run(status, problem) then
+    delay, asked = retry.delay_after_answer(status, response.headers, retries, sys.now_ms())
+  end
+  return nil, function() raise_answer(spec, values, response, status, problem, asked) end, delay
+end
+
+local function run(spec, input, item)
+  local values = request_of(spec, input, item)
+  local retries = 0
+  while true do
+    local response, raise, delay_ms = try(spec, values, retries)
+    if response then return output_of(spec, response, item) end
+    if not delay_ms or retries >= spec.retries then raise() end
+    require("evalua.native.task").sleep(delay_ms)
+    retries = retries + 1
+  end
+end
+
+-- ---- the definition ----
+
+local function checked_spec(given)
+  local spec = options.check(schema, given)
+  local problems = fetch.problems({ method = spec.method, headers = spec.headers }, "eval.http")
+  for _, option in ipairs { "url", "headers", "body" } do
+    template.check(spec[option], ('option "%s" of eval.http'):format(option), problems)
+  end
+  if type(spec.url) == "string" and not spec.url:find "^{{" then
+    local problem = fetch.url_problem(template.text(spec.url:gsub("{{.-}}", "x"), {}))
+    if problem then problems[#problems + 1] = ('option "url" of eval.http: %s'):format(problem) end
+  end
+  if type(spec.output) == "string" and spec.output ~= "" and spec.output:sub(1, 1) ~= "/" then
+    problems[#problems + 1] = ('option "output" of eval.http: a JSON pointer begins with "/", as in'
+      .. ' "/choices/0/message/content"; this is %s'):format(options.show(spec.output))
+  end
+  if #problems > 0 then place.fail_all(problems) end
+  return spec
+end
+
+local function redacted(value)
+  if type(value) == "string" then return secrets.redact(value) end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, entry in next, value do copy[key] = redacted(entry) end
+  return copy
+end
+
+---Makes an HTTP target.
+---@param given table
+---@return table target {id, type, version, digest, run}
+function http.target(given)
+  local spec = checked_spec(given)
+  return {
+    id = spec.id, type = "http", version = spec.version,
+    digest = digest.of { type = "http", url = redacted(spec.url), method = spec.method,
+      headers = redacted(spec.headers), body = redacted(spec.body), output = spec.output },
+    run = function(input, item) return run(spec, input, item) end,
+  }
+end
+
+---Declares an HTTP target (`eval.http{...}`).
+---@param given table
+---@return table target
+function http.declare(given) return require("evalua.target").register(http.target(given)) end
+
+return http

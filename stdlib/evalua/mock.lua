@@ -1,0 +1,235 @@
+-- The server of `evalua mock`: routes of a script, answered with delays, streams, cuts and recorded bodies.
+
+local json = require "evalua.json"
+local options = require "evalua.options"
+local place = require "evalua.place"
+local strict = require "evalua.strict"
+local sys = require "evalua.native.sys"
+local tasks = require "evalua.tasks"
+
+local mock = {}
+
+mock.FILE_BYTES_MAX = 256 * 1024 * 1024
+mock.COUNTS_PATH = "/_mock" -- answers with the counts
+
+local schema = options.schema("a reply of evalua mock", {
+  { "status", "integer", default = 200, min = 200, max = 599, help = "of the answer" },
+  { "headers", "map", help = "names and values" },
+  { "body", "string", help = "text" },
+  { "json", "any", help = "a value to send as JSON" },
+  { "file", "text", help = "a recorded body, from the directory of the script" },
+  { "stream", "list", help = "pieces sent one after another: texts, or numbers: milliseconds to wait" },
+  { "fill", "integer", min = 0, help = "a body of so many bytes, made on the way" },
+  { "delay", "duration", help = "before the answer begins" },
+  { "cut", "integer", min = 0,
+    help = "the connection is cut after so many bytes of the body; 0: there is no answer at all" },
+  { "drip", "duration", help = "the body is sent byte by byte, with this pause between" },
+  { "silent", "boolean", help = "there is never an answer" },
+})
+
+-- ---- what is asked ----
+
+local function of_pairs(list)
+  local found = {}
+  for position = 1, #list, 2 do found[list[position]] = list[position + 1] end
+  return found
+end
+
+local function lower_names(list)
+  local found = {}
+  for position = 1, #list, 2 do found[list[position]:lower()] = list[position + 1] end
+  return found
+end
+
+local function record_of(request, number)
+  local body = request:body()
+  return {
+    method = request:method(), path = request:path(), query = of_pairs(request:query()),
+    headers = lower_names(request:headers()), body = body, number = number,
+    json = body:find "%S" and json.decode(body, { mode = "foreign" }) or nil,
+  }
+end
+
+-- ---- answers ----
+
+local function header_list(reply, kind)
+  local list, has_type = {}, false
+  for name, value in next, reply.headers or {} do
+    has_type = has_type or name:lower() == "content-type"
+    list[#list + 1], list[#list + 2] = name, tostring(value)
+  end
+  if not has_type and kind then list[#list + 1], list[#list + 2] = "Content-Type", kind end
+  return list
+end
+
+local function body_of(reply, directory)
+  if reply.json ~= nil then return json.encode(reply.json), "application/json" end
+  if reply.file then
+    local path = reply.file:sub(1, 1) == "/" and reply.file or directory .. reply.file
+    local text, problem = sys.read_file(path, mock.FILE_BYTES_MAX)
+    if not text then error(("the recorded body cannot be read: %s"):format(tostring(problem)), 0) end
+    local kind = path:find "%.json$" and "application/json" or path:find "%.sse$" and "text/event-stream" or nil
+    return text, kind
+  end
+  return reply.body or "", "text/plain; charset=utf-8"
+end
+
+-- Pieces are texts and pauses; `cut` counts the bytes of texts.
+local function send_pieces(request, pieces, cut)
+  local sent = 0
+  for _, piece in ipairs(pieces) do
+    if type(piece) == "number" then
+      tasks.sleep(piece)
+    else
+      if cut and sent + #piece >= cut then
+        request:write(piece:sub(1, cut - sent))
+        request:cut()
+        return
+      end
+      request:write(piece)
+      sent = sent + #piece
+    end
+    if not request:is_open() then return end
+  end
+  if cut then request:cut() else request:finish() end
+end
+
+local function bytes_with_pauses(text, pause_ms)
+  local pieces = {}
+  for position = 1, #text do
+    pieces[#pieces + 1] = text:sub(position, position)
+    pieces[#pieces + 1] = pause_ms
+  end
+  return pieces
+end
+
+local function answer(request, reply, directory)
+  if reply.delay then tasks.sleep(reply.delay) end
+  if reply.silent then
+    while request:is_open() do tasks.sleep(1000) end
+    return
+  end
+  if reply.fill then
+    request:begin(reply.status, header_list(reply, "application/octet-stream"), reply.fill)
+    request:fill("evalua ", reply.cut and math.min(reply.cut, reply.fill) or reply.fill)
+    if reply.cut then request:cut() else request:finish() end
+    return
+  end
+  if reply.stream then
+    request:begin(reply.status, header_list(reply, "text/event-stream"))
+    send_pieces(request, reply.stream, reply.cut)
+    return
+  end
+  local body, kind = body_of(reply, directory)
+  if reply.cut == 0 then
+    request:cut()
+    return
+  end
+  request:begin(reply.status, header_list(reply, kind), #body)
+  send_pieces(request, reply.drip and bytes_with_pauses(body, reply.drip) or { body }, reply.cut)
+end
+
+-- ---- routes ----
+
+local function check_reply(reply, where)
+  if type(reply) == "string" then reply = { body = reply } end
+  return options.check(schema, reply, where)
+end
+
+-- A route is a reply, a list of replies (the last one stays) or a function(request) -> reply.
+local function checked_route(name, route)
+  local where = ('route "%s"'):format(name)
+  if not name:find "^%u+ /" and not name:find "^/" then
+    place.fail(('%s: a route is a path such as "/chat", or a method and a path such as "POST /chat"'):format(where), "")
+  end
+  if type(route) == "function" then return { reply = route } end
+  if type(route) == "table" and #route > 0 then
+    local replies = {}
+    for position, reply in ipairs(route) do
+      replies[position] = type(reply) == "function" and reply or check_reply(reply, where)
+    end
+    return { replies = replies }
+  end
+  return { replies = { check_reply(route, where) } }
+end
+
+local function find_route(routes, method, path)
+  local found = routes[method .. " " .. path] or routes[path]
+  if found then return found end
+  local best
+  for name, route in next, routes do -- "/files/*": the longest that fits
+    local of_method, start = name:match "^(%u* ?)(/.*)%*$"
+    if start and path:sub(1, #start) == start and (of_method == "" or of_method == method .. " ")
+        and (not best or #start > #best.start) then
+      best = { route = route, start = start }
+    end
+  end
+  return best and best.route
+end
+
+-- ---- the server ----
+
+---Checks the routes that a script returned; mistakes are raised.
+---@param routes table<string, any>
+---@return table known for mock.serve
+function mock.check(routes)
+  local known = {}
+  for name, route in next, routes do
+    if type(name) ~= "string" then place.fail("routes have names, such as \"GET /hello\"", "") end
+    known[name] = checked_route(name, route)
+  end
+  return known
+end
+
+---Serves the routes until the process ends.
+---@param server userdata of evalua.native.server
+---@param known table what mock.check returned
+---@param directory string that files are taken from, "" or ending in "/"
+function mock.serve(server, known, directory)
+  local names = strict.keys(known)
+  local total, in_flight, most = 0, 0, 0
+  local counts = {}
+
+  local function reply_to(asked)
+    local route = find_route(known, asked.method, asked.path)
+    if not route then
+      return check_reply { status = 404, json = { error = { message = ("no route for %s %s; there are: %s"):format(
+        asked.method, asked.path, table.concat(names, ", ")) } } }
+    end
+    route.count = (route.count or 0) + 1
+    asked.number = route.count
+    local reply = route.reply or route.replies[math.min(route.count, #route.replies)]
+    if type(reply) == "function" then reply = check_reply(reply(asked)) end
+    return reply
+  end
+
+  local function handle(request)
+    local asked = record_of(request)
+    if asked.path == mock.COUNTS_PATH then
+      local text = json.encode { total = total, most_at_once = most, routes = counts }
+      request:begin(200, { "Content-Type", "application/json" }, #text)
+      request:write(text)
+      request:finish()
+      return
+    end
+    total, in_flight = total + 1, in_flight + 1
+    most = math.max(most, in_flight)
+    local name = asked.method .. " " .. asked.path
+    counts[name] = (counts[name] or 0) + 1
+    local ok, problem = pcall(function() answer(request, reply_to(asked), directory) end)
+    in_flight = in_flight - 1
+    if ok then return end
+    sys.stderr_write(("mock: %s: %s\n"):format(name, tostring(problem)))
+    local text = json.encode { error = { message = tostring(problem) } }
+    if pcall(request.begin, request, 500, { "Content-Type", "application/json" }, #text) then
+      request:write(text)
+      request:finish()
+    else
+      request:cut()
+    end
+  end
+
+  server:serve(handle)
+end
+
+return mock

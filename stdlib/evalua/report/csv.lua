@@ -1,0 +1,95 @@
+-- CSV for spreadsheets: one line an item (newlines inside a value are written \n), a column per scorer.
+--
+-- Cells that a spreadsheet would run as a formula get a leading apostrophe; control characters are shown, not sent.
+-- For values without any change there is JSON.
+
+local parts = require "evalua.report.parts"
+local text = require "evalua.report.text"
+
+local csv = {}
+
+local CELL_BYTES_MAX = 32000 -- what a cell of common spreadsheets holds
+
+local function cell(value)
+  if value == nil then return "" end
+  local kind = math.type(value)
+  if kind == "integer" or type(value) == "boolean" then return tostring(value) end
+  if kind == "float" then
+    local short = ("%.15g"):format(value)
+    return tonumber(short) == value and short or ("%.17g"):format(value)
+  end
+  value = parts.one_line(parts.cut(text.clean(value), CELL_BYTES_MAX))
+  if value:find("^%s*[=+@-]") and not tonumber(value) then value = "'" .. value end
+  if value:find('[",]') or value:find("^%s") or value:find("%s$") then
+    value = '"' .. value:gsub('"', '""') .. '"'
+  end
+  return value
+end
+
+local function line(write, cells, count)
+  local out = {}
+  for position = 1, count do out[position] = cell(cells[position]) end
+  write(table.concat(out, ",") .. "\n")
+end
+
+local function value_of(raw) return parts.text_of(raw, CELL_BYTES_MAX) end
+
+---Writes the results of runs.
+---@param write fun(text: string)
+---@param document evalua.report.document
+function csv.runs(write, document)
+  local keys = parts.scorer_keys(document.summaries)
+  local titles = { "experiment", "variant", "item_id", "trial", "status", "passed" }
+  local first = #titles
+  for _, key in ipairs(keys) do titles[#titles + 1] = key end
+  local last = #titles
+  for _, name in ipairs { "latency_ms", "retry_count", "input", "ground_truth", "output", "error", "reasons" } do
+    titles[#titles + 1] = name
+  end
+  line(write, titles, #titles)
+  for _, summary in ipairs(document.summaries) do
+    document.each(summary, function(row)
+      local cells = { summary.name, parts.present(summary.variant), row.item_id, row.trial, row.status, row.passed }
+      local by_key, reasons = {}, {}
+      for _, score in ipairs(row.scores or {}) do
+        local key, reason = parts.score_key(score), parts.present(score.reason)
+        local value = parts.present(score.score)
+        if value == nil then value = parts.present(score.label) end
+        if value == nil and score.status ~= "ok" then value = score.status end
+        by_key[key] = value
+        if reason then reasons[#reasons + 1] = ("%s: %s"):format(key, reason) end
+      end
+      for position, key in ipairs(keys) do cells[first + position] = by_key[key] end
+      cells[last + 1], cells[last + 2] = parts.present(row.latency_ms), row.retry_count
+      cells[last + 3], cells[last + 4] = value_of(row.input), value_of(row.ground_truth)
+      cells[last + 5] = value_of(row.output)
+      if row.error then cells[last + 6] = select(3, parts.problem(row)) end
+      if #reasons > 0 then cells[last + 7] = table.concat(reasons, "; ") end
+      line(write, cells, #titles)
+    end)
+  end
+end
+
+---Writes the paired scores of comparisons: one line an item and scorer.
+---@param write fun(text: string)
+---@param store table
+---@param comparisons table[]
+function csv.comparisons(write, store, comparisons)
+  line(write, { "baseline", "candidate", "scorer", "item_id", "baseline_score", "candidate_score", "delta" }, 7)
+  for _, result in ipairs(comparisons) do
+    for _, key in ipairs(parts.sorted_keys(result.scorers)) do
+      local scorer = result.scorers[key]
+      local before, after, ids = store:paired_scores(result.baseline.experiment_id, result.candidate.experiment_id,
+        scorer.scorer_id, scorer.step_id or "")
+      if not before then require("evalua.cli.fail").incomplete("scores cannot be read: %s", tostring(after)) end
+      for position = 1, #before do
+        local from, to = before:get(position), after:get(position)
+        line(write, { result.baseline.number, result.candidate.number, key, ids[position], from, to, to - from }, 7)
+      end
+    end
+  end
+end
+
+csv.line = line
+
+return csv

@@ -1,0 +1,159 @@
+-- Items with several trials as reports show them: one row an item, its scores reduced, and how often it passed.
+
+local json = require "evalua.json"
+local report = require "evalua.report.json"
+local trials = require "evalua.trials"
+
+local items = {}
+
+local function present(value)
+  if value ~= json.null then return value end
+end
+
+local function median(values)
+  table.sort(values)
+  local middle = #values // 2
+  if #values % 2 == 1 then return values[middle + 1] end
+  return (values[middle] + values[middle + 1]) / 2
+end
+
+local function mode(values)
+  local times, best = {}, nil
+  for _, value in ipairs(values) do times[value] = (times[value] or 0) + 1 end
+  for _, value in ipairs(values) do if best == nil or times[value] > times[best] then best = value end end
+  return best
+end
+
+local function mean(values)
+  local sum = 0.0
+  for _, value in ipairs(values) do sum = sum + value end
+  return sum / #values
+end
+
+-- C(from, k) / C(all, k)
+local function choice_ratio(from, all, k)
+  if from < k then return 0.0 end
+  local ratio = 1.0
+  for index = 0, k - 1 do ratio = ratio * (from - index) / (all - index) end
+  return ratio
+end
+
+---One value of several trials: the same as the store makes of them for the statistics.
+---@param reduction { reducer: string, k: integer|nil }
+---@param values number[] the scores; sorted by this for median
+---@param passed integer trials that passed
+---@param judged integer trials that passed or did not
+---@return number|nil
+function items.reduce(reduction, values, passed, judged)
+  local name, k = reduction.reducer, reduction.k
+  if trials.counts_passes(name) then
+    if judged < k then return nil end
+    if name == "at_least" then return passed >= k and 1 or 0 end
+    if name == "pass_k" then return choice_ratio(passed, judged, k) end
+    return 1 - choice_ratio(judged - passed, judged, k)
+  end
+  if #values == 0 then return nil end
+  if name == "median" then return median(values) end
+  if name == "mode" then return mode(values) end
+  if name == "max" then return math.max(table.unpack(values)) end
+  return mean(values)
+end
+
+local function score_key(score) return (present(score.step_id) or "") .. "\0" .. score.scorer_id end
+
+-- Whether a trial's score counts as passed, as the store decides it.
+local function trial_passed(score)
+  if present(score.passed) ~= nil then return score.passed end
+  local value = present(score.score)
+  return score.status == "ok" and value ~= nil and value >= 1
+end
+
+-- The scores of an item, those of its trials reduced.
+local function reduced_scores(rows, reduction, failed)
+  local by_key, order = {}, {}
+  for _, row in ipairs(rows) do
+    for _, score in ipairs(row.scores or {}) do
+      local key = score_key(score)
+      local found = by_key[key]
+      if not found then
+        found = { first = score, values = {}, passed = 0, judged = failed, statuses = {} }
+        by_key[key] = found
+        order[#order + 1] = found
+      end
+      if present(score.score) and score.status == "ok" then found.values[#found.values + 1] = score.score end
+      found.judged = found.judged + 1
+      found.passed = found.passed + (trial_passed(score) and 1 or 0)
+      found.statuses[score.status] = true
+    end
+  end
+  local scores = {}
+  for position, found in ipairs(order) do
+    local first = found.first
+    local value = items.reduce(reduction, found.values, found.passed, found.judged)
+    scores[position] = { scorer_id = first.scorer_id, scorer_name = first.scorer_name, step_id = first.step_id,
+      label = present(first.label), score = value, error = first.error,
+      status = (value or found.statuses.ok) and "ok" or found.statuses.error and "error" or "unscored" }
+  end
+  return scores
+end
+
+---One row of the trials of an item.
+---@param rows table[] of store:results, of one item
+---@param reduction table of evalua.trials
+---@return table row like a result, with `consistency` ("3 of 5" passed) and `trial_count`
+function items.merge(rows, reduction)
+  local failed, passed, judged, ok_row = 0, 0, 0, nil
+  for _, row in ipairs(rows) do
+    if row.status ~= "ok" then
+      failed = failed + 1
+    else
+      ok_row = ok_row or row
+    end
+    if present(row.passed) ~= nil or row.status ~= "ok" then judged = judged + 1 end
+    if row.status == "ok" and row.passed == true then passed = passed + 1 end
+  end
+  local merged = {}
+  for key, value in next, ok_row or rows[1] do merged[key] = value end
+  merged.trial, merged.trial_count, merged.failed_trials = nil, #rows, failed
+  merged.consistency = judged > 0 and ("%d of %d"):format(passed, #rows)
+    or ("%d ok of %d"):format(#rows - failed, #rows)
+  merged.passed = nil
+  if judged > 0 then merged.passed = passed == #rows end
+  merged.scores = reduced_scores(rows, reduction, failed)
+  return merged
+end
+
+---Calls `each(row, rows)` for every item of an experiment in order, its trials merged.
+---@param store table
+---@param experiment_id string
+---@param reduction table
+---@param each fun(row: table, rows: table[]): boolean? returning false ends the walk
+function items.each(store, experiment_id, reduction, each)
+  local rows = {}
+  local function flush()
+    local done = rows
+    rows = {}
+    if #done > 0 then return each(items.merge(done, reduction), done) end
+  end
+  local ended = false
+  report.each_result(store, experiment_id, {}, function(row)
+    if rows[1] and rows[1].item_id ~= row.item_id and flush() == false then
+      ended = true
+      return false
+    end
+    rows[#rows + 1] = row
+  end)
+  if not ended then flush() end
+end
+
+---The reduction of a summary's trials, as evalua.trials gives it of a record; nil where each item ran once.
+---@param summary table
+---@return table|nil
+function items.reduction_of(summary)
+  local found = present(summary.trials)
+  if not found then return nil end
+  local name, k = found.reducer:match("^([%w_]+)%(?(%d*)")
+  return { trials = found.count, reducer = name, k = math.tointeger(tonumber(k)) }
+end
+
+return items
