@@ -55,8 +55,7 @@ static int run_command(lua_State *L) {
   if (line->path) {
     loaded = luaL_loadfilex(L, line->path, "t");
   } else {
-    lua_pushfstring(L, "=%s", line->file->path);
-    loaded = luaL_loadbufferx(L, line->file->text, line->file->len, lua_tostring(L, -1), "t");
+    loaded = eva_vm_load(L, line->file);
   }
   if (loaded != LUA_OK) return lua_error(L);
   int base = lua_gettop(L) - 1;

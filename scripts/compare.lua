@@ -82,7 +82,7 @@ local function write_as(wanted, write)
   if wanted ~= "json" then return formats.comparisons(wanted, write, store, results) end
   local shown = {}
   for position, result in ipairs(results) do shown[position] = report.mark_lists(compare.for_json(result)) end
-  write(json.encode(#shown == 1 and shown[1] or json.array(shown)) .. "\n")
+  write(report.harmless(json.encode(#shown == 1 and shown[1] or json.array(shown))) .. "\n")
 end
 
 if format == "pretty" then

@@ -105,7 +105,7 @@ function actions.show()
     each_item(store, dataset, version.version, ids, function(row) found[row.item_id] = true end)
     filters.require_all(ids, found, ("dataset %s version %d"):format(dataset.name, version.version))
   end
-  if format == "json" then stdout.write(json.encode(object):sub(1, -2) .. ',"items":[') end
+  if format == "json" then stdout.write(report.harmless(json.encode(object)):sub(1, -2) .. ',"items":[') end
   local count, rows = 0, {}
   each_item(store, dataset, version.version, ids, function(row)
     if filter and not filter.matches(records.item_scope(row), row.item_id) then return end

@@ -16,7 +16,7 @@
 enum {
   PAGE_JOBS = 256,
   PREFETCH_MAX = 256,           /* jobs that wait in a worker, so that it never waits for us */
-  PREFETCH_MS = 4,              /* as many as it gets through in this time: none where items are slow */
+  PREFETCH_MS = 50,             /* as many as it gets through in this time: none where items are slow */
   LONELY_MAX = 4,               /* workers beside the crew for items that were interrupted too often */
   BACKLOG_BYTES_MAX = 16 * 1024 * 1024,
   TIMEOUT_GRACE_MS = 100,       /* for results that are on their way when the time of the run is up */

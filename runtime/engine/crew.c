@@ -15,7 +15,7 @@
 #include "engine/coordinator_private.h"
 #include "io/process_spawn.h"
 
-enum { READ_SIZE = 256 * 1024, END_WAIT_MS = 1000 };
+enum { READ_SIZE = 256 * 1024, END_WAIT_MS = 1000, END_NAP_US = 100 };
 
 /* ==== Starting ==== */
 
@@ -186,21 +186,23 @@ static void kill_strays(void) {
   }
 }
 
-/* Asks a worker to end, insists after END_WAIT_MS. SIGUSR2 ends it at once, even in a loop, with all that it started. */
-static void end_member(crew_member *member) {
-  const struct timespec nap = {0, 1000000};
-  kill(member->pid, SIGUSR2);
-  for (int waited_ms = 0; waitpid(member->pid, NULL, WNOHANG) == 0; waited_ms++) {
-    if (waited_ms == END_WAIT_MS) kill(member->pid, SIGKILL);
+/* Waits for a worker that was asked to end, insists after END_WAIT_MS. */
+static void wait_for(crew_member *member) {
+  const struct timespec nap = {0, END_NAP_US * 1000};
+  for (int naps = 0; waitpid(member->pid, NULL, WNOHANG) == 0; naps++) {
+    if (naps == END_WAIT_MS * 1000 / END_NAP_US) kill(member->pid, SIGKILL);
     nanosleep(&nap, NULL);
   }
 }
 
 void crew_end_all(coordinator *c) {
+  for (int index = 0; index < c->crew_size; index++) { /* ends it at once, even in a loop, with all that it started */
+    if (c->crew[index].pid) kill(c->crew[index].pid, SIGUSR2);
+  }
   for (int index = 0; index < c->crew_size; index++) {
     crew_member *member = &c->crew[index];
     if (member->pid) {
-      end_member(member);
+      wait_for(member);
       member->pid = 0;
       close_socket(member);
       munmap(member->board, member->board_size);

@@ -8,6 +8,8 @@ typedef struct eva_embedded_file {
   const char *path; /* "stdlib/evalua/strict.lua", "scripts/run.lua", "runtime/store/schema.sql" */
   const char *text; /* its bytes, followed by one NUL */
   size_t len;       /* without the NUL */
+  const char *code; /* of Lua files: the same compiled, with its lines */
+  size_t code_len;  /* 0: there is none */
 } eva_embedded_file;
 
 /* Ends with an entry whose path is NULL. */

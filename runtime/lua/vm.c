@@ -73,12 +73,20 @@ static void vm_warn(void *context, const char *message, int to_be_continued) {
 
 eva_vm *eva_vm_of(lua_State *L) { return *(eva_vm **)lua_getextraspace(L); }
 
-/* Loads one embedded module: upvalue 1 is its entry, upvalue 2 its chunk name. */
-static int load_embedded(lua_State *L) {
-  const eva_embedded_file *file = lua_touserdata(L, lua_upvalueindex(1));
-  if (luaL_loadbufferx(L, file->text, file->len, lua_tostring(L, lua_upvalueindex(2)), "t") != LUA_OK) {
-    return lua_error(L);
+int eva_vm_load(lua_State *L, const eva_embedded_file *file) {
+  if (file->code_len) {
+    if (luaL_loadbufferx(L, file->code, file->code_len, file->path, "b") == LUA_OK) return LUA_OK;
+    lua_pop(L, 1); /* compiled by another release of Lua: the text is as good, and slower */
   }
+  lua_pushfstring(L, "=%s", file->path);
+  int status = luaL_loadbufferx(L, file->text, file->len, lua_tostring(L, -1), "t");
+  lua_remove(L, -2);
+  return status;
+}
+
+/* Loads one embedded module: upvalue 1 is its entry. */
+static int load_embedded(lua_State *L) {
+  if (eva_vm_load(L, lua_touserdata(L, lua_upvalueindex(1))) != LUA_OK) return lua_error(L);
   lua_pushvalue(L, 1);
   lua_call(L, 1, 1);
   return 1;
@@ -103,8 +111,7 @@ static void preload_modules(lua_State *L) {
     if (strncmp(file->path, "stdlib/", 7) != 0 || strncmp(file->path, "stdlib/meta/", 12) == 0) continue;
     push_module_name(L, file->path);
     lua_pushlightuserdata(L, (void *)file);
-    lua_pushfstring(L, "=%s", file->path);
-    lua_pushcclosure(L, load_embedded, 2);
+    lua_pushcclosure(L, load_embedded, 1);
     lua_rawset(L, -3);
   }
   lua_pop(L, 1);

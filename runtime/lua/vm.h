@@ -48,6 +48,11 @@ void eva_vm_close(eva_vm *vm);
 /* Ends the start-up setting of the garbage collector: from here on it collects as Lua usually does. */
 void eva_vm_settle(eva_vm *vm);
 
+struct eva_embedded_file;
+/* Pushes the chunk of an embedded Lua file (its name is "=" and its path). Returns Lua's status; on failure the message is
+ * on the stack. */
+int eva_vm_load(lua_State *L, const struct eva_embedded_file *file);
+
 /* The vm of any thread of its state. */
 eva_vm *eva_vm_of(lua_State *L);
 

@@ -1,8 +1,17 @@
 -- Turns files into one C source of byte arrays with an index: embed.lua OUT FILE...
--- Source text is kept as it is (not bytecode), so that error messages keep their lines.
+-- Lua files are there as text and compiled, not stripped: error messages keep their lines, and start-up does not pay for the
+-- compiler. A program whose liblua refuses the compiled form (another Lua 5.4 release) uses the text.
 
 local out_path = assert(arg[1], "usage: embed.lua OUT FILE...")
 local out = assert(io.open(out_path, "wb"))
+
+local function bytes_of(text)
+  local bytes = {}
+  for position = 1, #text do
+    bytes[position] = string.byte(text, position) .. (position % 24 == 0 and ",\n" or ",")
+  end
+  return table.concat(bytes)
+end
 
 out:write('#include "lua/embedded.h"\n\n')
 local index = {}
@@ -11,12 +20,14 @@ for position = 2, #arg do
   local file = assert(io.open(path, "rb"))
   local text = file:read("a")
   file:close()
-  local bytes = {}
-  for byte_position = 1, #text do
-    bytes[#bytes + 1] = string.byte(text, byte_position) .. (byte_position % 24 == 0 and ",\n" or ",")
+  local compiled = ""
+  if path:match("%.lua$") and not path:match("^stdlib/meta/") then
+    compiled = string.dump(assert(load(text, "=" .. path, "t")))
   end
-  out:write(("static const unsigned char file_%d[] = {%s0};\n"):format(position, table.concat(bytes)))
-  index[#index + 1] = ('  {"%s", (const char *)file_%d, %d},'):format(path, position, #text)
+  out:write(("static const unsigned char file_%d[] = {%s0};\n"):format(position, bytes_of(text)))
+  out:write(("static const unsigned char code_%d[] = {%s0};\n"):format(position, bytes_of(compiled)))
+  index[#index + 1] = ('  {"%s", (const char *)file_%d, %d, (const char *)code_%d, %d},'):format(path, position, #text,
+    position, #compiled)
 end
-out:write("\nconst eva_embedded_file eva_embedded_files[] = {\n", table.concat(index, "\n"), "\n  {0, 0, 0},\n};\n")
+out:write("\nconst eva_embedded_file eva_embedded_files[] = {\n", table.concat(index, "\n"), "\n  {0, 0, 0, 0, 0},\n};\n")
 assert(out:close())

@@ -279,8 +279,8 @@ local function progress_reporter(store, experiment_id, reduction, on_event)
   end
 end
 
-local function workers_of(settings, concurrency)
-  local wanted = settings.workers or sys.cores()
+local function workers_of(settings, concurrency, job_count)
+  local wanted = settings.workers or math.min(sys.cores(), job_count)
   return math.max(1, math.min(wanted, concurrency, WORKERS_MAX))
 end
 
@@ -309,7 +309,7 @@ local function run_items(store, experiment, settings, made, jobs, run_hooks)
   local ending, progress, message = engine.run {
     store = store, experiment_id = made.id, total = jobs.count, selected = jobs.selected, jobs = jobs.set,
     max_concurrency = concurrency,
-    workers = workers_of(settings, concurrency), max_retries = experiment.max_retries,
+    workers = workers_of(settings, concurrency, jobs.count), max_retries = experiment.max_retries,
     max_failures = experiment.max_failures, timeout_ms = experiment.timeout_ms, seed = jobs.seed, run_item = run_item,
     open_worker = open_worker,
     signal = experiment.signal and require("evalua.signal").flag_of(experiment.signal) or nil,

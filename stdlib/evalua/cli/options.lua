@@ -2,6 +2,7 @@
 
 local commands = require "evalua.cli.commands"
 local fail = require "evalua.cli.fail"
+local report_text = require "evalua.report.text"
 local strict = require "evalua.strict"
 
 local options = {}
@@ -149,6 +150,8 @@ function options.help(command)
     spec.summary:sub(1, 1):upper() .. spec.summary:sub(2) .. ".",
   }
   if spec.text then lines[#lines + 1] = spec.text end
+  local columns = report_text.terminal_width(1)
+  for position, line in ipairs(lines) do lines[position] = report_text.wrap(line, columns) end
   lines[#lines + 1] = ""
   local rows, width = {}, 0
   local list = { table.unpack(spec.options) }
@@ -160,12 +163,13 @@ function options.help(command)
     if #left <= 34 then width = math.max(width, #left) end
   end
   for _, row in ipairs(rows) do
-    if #row[1] > width then
-      lines[#lines + 1] = row[1]
-      lines[#lines + 1] = (" "):rep(width) .. "  " .. row[2]
-    else
-      lines[#lines + 1] = row[1] .. (" "):rep(width - #row[1]) .. "  " .. row[2]
+    local left = row[1]
+    if #left > width then
+      lines[#lines + 1] = left
+      left = ""
     end
+    lines[#lines + 1] = report_text.wrap(left .. (" "):rep(width - #left) .. "  " .. row[2], columns,
+      (" "):rep(width + 2))
   end
   return table.concat(lines, "\n") .. "\n"
 end

@@ -13,7 +13,7 @@ local function present(value)
   return value
 end
 
-local function put(view, ...) view.write(table.concat({ ... }) .. "\n") end
+local function put(view, ...) pretty.line(view, ...) end
 
 local function sorted_keys(map)
   local keys = {}
@@ -57,9 +57,11 @@ local function put_scorers(view, result, ids)
   end
   pretty.table(view, {
     { title = "scorer", flexible = true }, { title = "n", right = true }, { title = "baseline", right = true },
-    { title = "now", right = true }, { title = "delta", right = true }, { title = "95% interval", right = true },
-    { title = "p", right = true }, { title = "improved", right = true }, { title = "regressed", right = true },
-    { title = "same", right = true }, { title = "verdict", colour = text.verdict_colour }, { title = "test" },
+    { title = "now", right = true }, { title = "delta", right = true },
+    { title = "95% interval", right = true, drop = 3 }, { title = "p", right = true, drop = 4 },
+    { title = "improved", right = true, drop = 5 }, { title = "regressed", right = true, drop = 6 },
+    { title = "same", right = true, drop = 2 }, { title = "verdict", colour = text.verdict_colour },
+    { title = "test", drop = 1 },
   }, rows)
   for _, id in ipairs(ids) do
     local scorer = result.scorers[id]
@@ -80,7 +82,8 @@ local function put_changes(view, changes, heading, limit)
   end
   put(view, "")
   put(view, view.paint("bold", heading), #changes > #rows and (" (%d of %d)"):format(#rows, #changes) or "")
-  pretty.table(view, { { title = "item", flexible = true }, { title = "scorer" }, { title = "baseline", right = true },
+  pretty.table(view, { { title = "item", flexible = true }, { title = "scorer", flexible = true },
+    { title = "baseline", right = true },
     { title = "now", right = true } }, rows)
 end
 

@@ -115,11 +115,11 @@ local function put_items(view, store, summary, keys)
   end
   if #rows == 0 then return shown end
   local columns = {
-    { title = "item", flexible = true }, { title = "scorer" }, { title = "score" },
-    { title = "input", flexible = true }, { title = "ground truth", flexible = true },
+    { title = "item", flexible = true }, { title = "scorer", flexible = true }, { title = "score" },
+    { title = "input", flexible = true, drop = 2 }, { title = "ground truth", flexible = true, drop = 1 },
     { title = "output", flexible = true },
   }
-  if has_before then columns[7] = { title = "output before", flexible = true } end
+  if has_before then columns[7] = { title = "output before", flexible = true, drop = 3 } end
   pretty.table(view, columns, rows)
   return shown
 end

@@ -160,7 +160,8 @@ function items(place, set, columns, detail, choices, chosen) {
 
   function toggle(line, r) {
     if (line.nextSibling && line.nextSibling.className === "detail") { line.nextSibling.remove(); return; }
-    const more = make("tr", { class: "detail" }), cell = make("td", { colspan: columns.length }), list = make("dl");
+    const width = Array.from(line.children).filter(cell => cell.offsetWidth > 0).length; // narrow pages hide some
+    const more = make("tr", { class: "detail" }), cell = make("td", { colspan: width }), list = make("dl");
     detail(set, r, list);
     cell.append(list); more.append(cell); line.after(more);
   }

@@ -38,6 +38,21 @@ for _, fields in ipairs { result_fields, score_fields, item_fields } do
   end
 end
 
+local function escape_character(character) return ("\\u%04x"):format(utf8.codepoint(character)) end
+
+---JSON text in which characters that would act on a terminal or reorder its line are escaped: the same value, as they
+---stand in strings only.
+---@param encoded string
+---@return string
+function report.harmless(encoded)
+  if not encoded:find("[\127\194\226]") then return encoded end
+  encoded = encoded:gsub("\127", "\\u007f"):gsub("\194[\128-\159]", escape_character)
+  encoded = encoded:gsub("\226\128[\142\143\168-\174]", escape_character)
+  return (encoded:gsub("\226\129[\166-\169]", escape_character))
+end
+
+local harmless = report.harmless
+
 local function encode_value(field, value)
   local kind = math.type(value)
   if kind == "integer" or value == true or value == false then return tostring(value) end
@@ -70,7 +85,7 @@ function report.result(row)
     scores[position] = "{" .. table.concat(object(score, score_fields, {}), ",") .. "}"
   end
   out[#out + 1] = '"scores":[' .. table.concat(scores, ",") .. "]"
-  return "{" .. table.concat(out, ",") .. "}"
+  return harmless("{" .. table.concat(out, ",") .. "}")
 end
 
 ---One item of a dataset as JSON text.
@@ -78,7 +93,7 @@ end
 ---@return string
 function report.item(row)
   local out = object(row, item_fields, { '"id":' .. json.encode(row.item_id) })
-  return "{" .. table.concat(out, ",") .. "}"
+  return harmless("{" .. table.concat(out, ",") .. "}")
 end
 
 ---Calls `each(row)` for the results of an experiment in item order, a page at a time.
@@ -131,7 +146,7 @@ function report.head(summary)
   local copy = require("evalua.summary").for_json(summary)
   copy.exit_code = nil
   if copy.rules == nil or copy.rules == json.null then copy.rules = json.array {} end
-  return json.encode(report.mark_lists(copy))
+  return harmless(json.encode(report.mark_lists(copy)))
 end
 
 ---Writes one summary with its results, as one object on one line without a newline.
@@ -173,7 +188,7 @@ function report.list(write, rows)
   write("[")
   for position, row in ipairs(rows) do
     write(position > 1 and ",\n" or "\n")
-    write(json.encode(report.mark_lists(row)))
+    write(harmless(json.encode(report.mark_lists(row))))
   end
   write(#rows > 0 and "\n]\n" or "]\n")
 end

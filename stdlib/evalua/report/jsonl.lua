@@ -15,13 +15,13 @@ function jsonl.writer(write, store)
   function writer.event(_, event)
     if event.type == "started" then
       writer.experiment_id = event.experiment_id
-      write(json.encode(report.mark_lists(event)) .. "\n")
+      write(report.harmless(json.encode(report.mark_lists(event))) .. "\n")
     elseif event.type == "results" then
       report.each_result(store, event.experiment_id or writer.experiment_id,
         { after = event.from_position - 1, upto = event.to_position },
         function(row) write('{"type":"item",' .. report.result(row):sub(2) .. "\n") end)
     elseif event.type == "progress" then
-      write(json.encode(event) .. "\n")
+      write(report.harmless(json.encode(event)) .. "\n")
     end
   end
 

@@ -16,10 +16,14 @@ local RANKED_ITEMS_MAX = 5000 -- of more results the first that failed are shown
 ---@param descriptor integer? 1 by default; nil width in a file
 ---@return table view {write, paint, width, full}
 function pretty.view(write, descriptor)
-  return { write = write, paint = text.painter(descriptor or 1), width = text.terminal_width(descriptor or 1) }
+  return { write = function(value) write(text.neutral(value)) end, paint = text.painter(descriptor or 1),
+    width = text.terminal_width(descriptor or 1) }
 end
 
 local function put(view, ...) view.write(table.concat({ ... }) .. "\n") end
+
+-- A line of words, broken where the terminal is narrower.
+local function say(view, ...) view.write(text.wrap(table.concat({ ... }), view.width) .. "\n") end
 
 local function put_table(view, columns, rows, indent)
   local lines = table_report.render(columns, rows,
@@ -73,6 +77,11 @@ local function interval_text(ci)
   return ("%s to %s"):format(text.number(low + 0.0), text.number(high + 0.0))
 end
 
+-- A column of scores: its title may be cut. Where there is no room the last are left out; the first stays.
+local function score_column(id, position)
+  return { title = text.clean(id), right = true, narrow = true, drop = position > 1 and 1000 - position }
+end
+
 local function put_scorers(view, summary)
   local rows = {}
   for _, id in ipairs(sorted_keys(summary.scorers)) do
@@ -81,12 +90,12 @@ local function put_scorers(view, summary)
       text.percent(present(scorer.pass_rate)) }
   end
   if #rows == 0 then
-    put(view, "no scorer: outputs are stored, nothing is scored")
+    say(view, "no scorer: outputs are stored, nothing is scored")
     return
   end
   put_table(view, {
-    { title = "scorer", flexible = true }, { title = "mean" }, { title = "95% interval" },
-    { title = "pass rate", right = true },
+    { title = "scorer", flexible = true }, { title = "mean", flexible = true, minimum = 24, last = true },
+    { title = "95% interval", drop = 2 }, { title = "pass rate", right = true, drop = 1 },
   }, rows)
 end
 
@@ -142,7 +151,7 @@ local function put_head(view, summary)
     #states > 0 and ("  " .. table.concat(states, ", ")) or "")
   local dataset = present(summary.dataset)
   if dataset then
-    put(view, ("%s version %s, "):format(text.clean(dataset.name or "inline items"), tostring(dataset.version or 0)),
+    say(view, ("%s version %s, "):format(text.clean(dataset.name or "inline items"), tostring(dataset.version or 0)),
       count_line(summary), selection_text(summary))
   else
     put(view, count_line(summary))
@@ -266,9 +275,11 @@ function pretty.results(view, rows)
     return cell ~= "ok" and "red" or nil
   end } }
   if repeated then columns[#columns + 1] = { title = "passed" } end
-  for _, id in ipairs(ids) do columns[#columns + 1] = { title = text.clean(id), right = true } end
-  columns[#columns + 1] = { title = "input", flexible = true }
-  columns[#columns + 1] = { title = "ground truth", flexible = true }
+  for position, id in ipairs(ids) do
+    columns[#columns + 1] = score_column(id, position)
+  end
+  columns[#columns + 1] = { title = "input", flexible = true, drop = 1 }
+  columns[#columns + 1] = { title = "ground truth", flexible = true, drop = 2 }
   columns[#columns + 1] = { title = "output", flexible = true }
   local cells = {}
   for position, row in ipairs(rows) do
@@ -301,16 +312,16 @@ end
 local function put_rules(view, summary)
   local rules, reason = present(summary.rules), present(summary.reason)
   if summary.verdict == "error" and reason then
-    put(view, view.paint("red", "not judged"), ": ", text.clean(reason))
+    say(view, view.paint("red", "not judged"), ": ", text.clean(reason))
   end
   if not rules or #rules == 0 then
-    put(view, pretty.without_rules(summary))
+    say(view, pretty.without_rules(summary))
     return
   end
   for _, rule in ipairs(rules) do
     local message = present(rule.message)
-    put(view, ("  %s  "):format(view.paint(text.verdict_colour(rule.status), rule.status)), text.clean(rule.name or ""),
-      message and message ~= "" and (": " .. text.clean(message)) or "")
+    local status = view.paint(text.verdict_colour(rule.status), rule.status)
+    say(view, ("  %s  "):format(status), text.clean(rule.name or ""), message and message ~= "" and (": " .. text.clean(message)) or "")
   end
 end
 
@@ -318,7 +329,9 @@ local function put_slices(view, summary)
   for _, name in ipairs(sorted_keys(present(summary.slices))) do
     local rows, ids = {}, sorted_keys(summary.scorers)
     local columns = { { title = text.clean(name), flexible = true }, { title = "items", right = true } }
-    for _, id in ipairs(ids) do columns[#columns + 1] = { title = text.clean(id), right = true } end
+    for position, id in ipairs(ids) do
+      columns[#columns + 1] = score_column(id, position)
+    end
     for _, value in ipairs(sorted_keys(summary.slices[name])) do
       local slice = summary.slices[name][value]
       local row = { text.clean(tostring(value)), tostring(slice.n or "") }
@@ -404,7 +417,7 @@ function pretty.summary(view, store, summary, options)
       local heading = next(shown) and "other items that did worst" or "worst items"
       put(view, view.paint("bold", ranked and heading or "first items that failed or did not pass"))
       pretty.results(view, rows)
-      for _, line in ipairs(problem_lines(rows, false)) do put(view, line) end
+      for _, line in ipairs(problem_lines(rows, false)) do say(view, line) end
     end
   end
   put(view, "")
@@ -427,7 +440,9 @@ function pretty.variants(view, summaries)
   local columns = {
     { title = "variant", flexible = true }, { title = "#", right = true }, { title = "failed", right = true },
   }
-  for _, id in ipairs(ids) do columns[#columns + 1] = { title = text.clean(id), right = true } end
+  for position, id in ipairs(ids) do
+    columns[#columns + 1] = score_column(id, position)
+  end
   local rows = {}
   for position, summary in ipairs(summaries) do
     local row = { text.clean(present(summary.variant) or summary.name), tostring(summary.number),
@@ -492,6 +507,12 @@ function pretty.result(view, row)
   end
 end
 
+-- A time; on a terminal to the minute.
+local function time_text(view, time)
+  if not time or not view.width or view.full then return time or "" end
+  return (time:gsub("^(%d+%-%d+%-%d+)T(%d+:%d+).*$", "%1 %2"))
+end
+
 ---Experiments, newest first.
 ---@param view table
 ---@param records table[] each with the fields of store:experiments and `counts`
@@ -502,13 +523,13 @@ function pretty.experiments(view, records)
     rows[position] = { tostring(record.number), title_of(record), record.status, present(record.verdict) or "none",
       ("%d of %d"):format(counts.done or 0, record.total_items or counts.total or 0), tostring(counts.failed or 0),
       text.clean(present(record.dataset_name) or "-") .. (record.dataset_version and record.dataset_version > 0
-        and ("@%d"):format(record.dataset_version) or ""), record.started_at or record.created_at or "" }
+        and ("@%d"):format(record.dataset_version) or ""), time_text(view, record.started_at or record.created_at) }
   end
   put_table(view, {
     { title = "#", right = true }, { title = "experiment", flexible = true },
     { title = "status", colour = text.verdict_colour }, { title = "verdict", colour = text.verdict_colour },
-    { title = "items", right = true }, { title = "failed", right = true }, { title = "dataset", flexible = true },
-    { title = "started" },
+    { title = "items", right = true, drop = 2 }, { title = "failed", right = true },
+    { title = "dataset", flexible = true, drop = 3 }, { title = "started", drop = 1 },
   }, rows)
 end
 
@@ -519,11 +540,11 @@ function pretty.datasets(view, records)
   local rows = {}
   for position, record in ipairs(records) do
     rows[position] = { text.clean(record.name), tostring(record.version), tostring(record.item_count),
-      record.updated_at or "", text.clean(present(record.description) or ""):gsub("\n.*", "") .. "" }
+      time_text(view, record.updated_at), text.clean(present(record.description) or ""):gsub("\n.*", "") .. "" }
   end
   put_table(view, {
     { title = "dataset", flexible = true }, { title = "version", right = true }, { title = "items", right = true },
-    { title = "changed" }, { title = "description", flexible = true },
+    { title = "changed", drop = 1 }, { title = "description", flexible = true, drop = 2 },
   }, rows)
 end
 
@@ -536,7 +557,7 @@ function pretty.table(view, columns, rows) put_table(view, columns, rows) end
 ---A line of text.
 ---@param view table
 ---@param ... string
-function pretty.line(view, ...) put(view, ...) end
+function pretty.line(view, ...) say(view, ...) end
 
 pretty.put_value = put_value
 

@@ -93,6 +93,44 @@ function text.cut(value, width)
   return value
 end
 
+---Text in which nothing is a command of a CI system (`::set-output`, `##vso[`): a backslash or a space stands in it.
+---@param value string lines
+---@return string
+function text.neutral(value)
+  if value:find("::", 1, true) then
+    value = value:gsub("^([ \t]*)::", "%1\\::"):gsub("([\n\r][ \t]*)::", "%1\\::")
+  end
+  return value:find("##", 1, true) and value:gsub("##(%a*)%[", "# #%1[") or value
+end
+
+---Breaks lines that are too long between words; the rest of a line is indented. A word that does not fit stays whole.
+---@param value string lines; colours take no room
+---@param width integer? nil: nothing is broken
+---@param indent string? of the rest of a line
+---@return string
+function text.wrap(value, width, indent)
+  if not width then return value end
+  local lines = {}
+  for line in (value .. "\n"):gmatch("(.-)\n") do
+    local start, used, out = line:match("^%s*"), 0, {}
+    local rest = indent or (start .. "  ")
+    for word in line:sub(#start + 1):gmatch("%S+%s*") do
+      local bare = word:gsub("%s+$", "")
+      local size = text.width((bare:gsub("\27%[[%d;]*m", "")))
+      if #out == 0 then
+        out[1], used = start, #start
+      elseif used + size > width and used > #rest then
+        lines[#lines + 1] = (table.concat(out):gsub("%s+$", ""))
+        out, used = { rest }, #rest
+      end
+      out[#out + 1] = word
+      used = used + size + #word - #bare
+    end
+    lines[#lines + 1] = #out > 0 and table.concat(out) or line
+  end
+  return table.concat(lines, "\n")
+end
+
 local LINE_BYTES_MAX = 4096 -- of a value shown on one line, before it is cut to its column
 
 ---A value of an item or result on one line: strings in quotes only where their ends would not be seen.
