@@ -25,4 +25,9 @@ local chunk, syntax = environment.compile(source, path, globals)
 if not chunk then fail.script(tostring(syntax)) end
 collectgarbage("incremental", 200, 0) -- the start-up setting is for loading modules only
 local result = chunk(table.unpack(parsed))
-return math.type(result) == "integer" and result or 0
+if math.type(result) ~= "integer" then return 0 end
+if result < 0 or result > 255 then
+  fail.script(("%s: it returned %d; what a script returns is its exit code, a whole number from 0 to 255"):format(path,
+    result))
+end
+return result

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -80,6 +81,7 @@ static void on_signal(uv_signal_t *handle, int number) {
     kill_crew(c);
     return;
   }
+  if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr); /* over the progress line */
   eva_log(EVA_LOG_WARNING, "stopping: items in flight get %d s; once more to stop at once", EVA_CANCEL_GRACE_MS / 1000);
   coordinator_stop(c, EVA_RUN_CANCELLED);
 }

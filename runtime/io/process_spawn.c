@@ -190,6 +190,8 @@ static const char *plan_path(const eva_spawn_plan *plan) {
   return default_path;
 }
 
+enum { PATH_BYTES_SHOWN = 40 }; /* of PATH in a message */
+
 static eva_code fail_missing(const eva_spawn_plan *plan, eva_error *error) {
   const char *name = plan->argv[0];
   if (strchr(name, '/')) {
@@ -197,9 +199,10 @@ static eva_code fail_missing(const eva_spawn_plan *plan, eva_error *error) {
                          name[0] != '/' && plan->cwd ? " relative to " : "",
                          name[0] != '/' && plan->cwd ? plan->cwd : "");
   }
+  const char *path = plan_path(plan);
   return eva_error_set(error, EVA_E_NOT_FOUND, NULL,
-                       "command not found: '%s' is not in PATH (%s); install it, or give the path of its file", name,
-                       plan_path(plan));
+                       "command not found: '%s' is not in PATH (%.*s%s); install it, or give the path of its file", name,
+                       PATH_BYTES_SHOWN, path, strlen(path) > PATH_BYTES_SHOWN ? "..." : "");
 }
 
 static eva_code fail_stage(const eva_spawn_plan *plan, const child_report *report, eva_error *error) {

@@ -7,7 +7,10 @@
 
 #include "io/server_library.h"
 
-enum { BLOCK_SIZE = 64 * 1024 };
+enum {
+  BLOCK_SIZE = 64 * 1024,
+  CONNECTIONS_MAX = 60000 /* its default is 1020, and those beyond would wait until others close */
+};
 
 struct eva_server {
   uv_loop_t *loop;
@@ -222,8 +225,8 @@ static struct MHD_Daemon *start_daemon(eva_server *server, const struct sockaddr
   unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
   if (address->ss_family == AF_INET6) flags |= MHD_USE_IPv6;
   return eva_mhd()->start_daemon(flags, 0, NULL, NULL, on_access, server, MHD_OPTION_SOCK_ADDR, address,
-                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u,
-                                 MHD_OPTION_END);
+                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_LISTEN_BACKLOG_SIZE, 4096u,
+                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX, MHD_OPTION_END);
 }
 
 static void handle_closed(uv_handle_t *handle) {

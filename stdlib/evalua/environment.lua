@@ -101,6 +101,17 @@ local function load_module(name, file, globals, loaded, registry)
   return loaded[name], file
 end
 
+local PLACES_SHOWN = 2 -- of a module that is not there: those near the suite come first
+
+-- The first files of what package.searchpath tried.
+local function places_of(tried)
+  local files = {}
+  for file in tried:gmatch("no file '([^\n]*)'") do files[#files + 1] = file end
+  local rest = #files - PLACES_SHOWN
+  return table.concat(files, ", ", 1, math.min(#files, PLACES_SHOWN))
+    .. (rest > 0 and (" and %d more"):format(rest) or "")
+end
+
 -- `require` of one suite: modules near the suite are loaded anew for it, everything else is the program's.
 local function make_require(globals, registry)
   local loaded = globals.package.loaded
@@ -122,7 +133,7 @@ local function make_require(globals, registry)
     local file, tried = package.searchpath(name, globals.package.path)
     if file then return load_module(name, file, globals, loaded, registry) end
     local native = package.searchpath(name, package.cpath)
-    if not native then place.fail(('there is no module "%s":%s'):format(name, tried)) end
+    if not native then place.fail(('there is no module "%s"; looked for %s'):format(name, places_of(tried))) end
     loaded[name] = require(name)
     return loaded[name]
   end

@@ -84,6 +84,21 @@ local function check_unique(registry, declared)
   end
 end
 
+-- Numbers that a type allows and that mean nothing.
+local function check_numbers(values)
+  local tolerance = values.tolerance
+  if tolerance and tolerance > 1 and tolerance % 1 ~= 0 then
+    place.fail(('option "tolerance" of eval.experiment is a share below 1 or a whole number of items, not %s'):format(
+      tostring(tolerance)))
+  end
+  for _, name in ipairs { "item_timeout", "timeout" } do
+    if values[name] == 0 then
+      place.fail(('option "%s" of eval.experiment is 0, which is no time at all; leave it out for no timeout'):format(
+        name))
+    end
+  end
+end
+
 -- Checks the options; names are resolved later.
 local function check(given)
   local values = options.check(schema, given)
@@ -92,6 +107,7 @@ local function check(given)
     place.fail(('option "name" of eval.experiment cannot be "%s": as a reference it means another run'):format(
       values.name))
   end
+  check_numbers(values)
   local caller = place.caller()
   return {
     values = values, variant = values.variant and matrix.text(values.variant) or nil,

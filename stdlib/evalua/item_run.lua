@@ -5,6 +5,7 @@ local expect = require "evalua.expect"
 local failure = require "evalua.failure"
 local item_module = require "evalua.item"
 local json = require "evalua.json"
+local place = require "evalua.place"
 local scorer_module = require "evalua.scorer"
 local secrets = require "evalua.secrets"
 local strict = require "evalua.strict"
@@ -15,6 +16,8 @@ local item_run = {}
 
 item_run.OUTPUT_BYTES_MAX = 64 * 1024 * 1024 -- of one output as JSON: output_bytes
 local MESSAGE_BYTES_MAX = 64 * 1024          -- of an error message
+
+local MEMORY_MESSAGE = "not enough memory: the limit (memory_per_worker) is 1 GiB"
 
 local decode, encode, null = json.decode, json.encode, json.null
 local REPAIR = { repair = true, name = "output" }
@@ -61,11 +64,15 @@ local function describe(problem, trace)
     local printable = type(methods) == "table" and methods.__tostring
     local ok, text = pcall(printable and tostring or encode, problem)
     found.message = ok and text or "the target raised a table"
+  elseif problem == nil then
+    found.message = "error was raised without a message (nil); write error(\"what is wrong\")"
   else
     found.message = tostring(problem)
   end
   found.message = json.repair(tostring(found.message):sub(1, MESSAGE_BYTES_MAX))
-  if found.message == "not enough memory" then found.status, found.code = "limited", "memory_per_worker" end
+  if found.message == "not enough memory" then
+    found.status, found.code, found.message = "limited", "memory_per_worker", MEMORY_MESSAGE
+  end
   return found
 end
 
@@ -166,13 +173,23 @@ local function target_of(experiment)
   end
 end
 
+-- `suite.eval.lua:12: ` of the function that is the target, or of the target's declaration.
+local function place_of_target(target)
+  local info = debug.getinfo(rawget(target, "run"), "S")
+  if info.what ~= "C" and not place.is_own(info.source) then
+    return ("%s:%d: "):format(info.short_src, info.linedefined)
+  end
+  local file, line = rawget(target, "file"), rawget(target, "line")
+  return file and line and ("%s:%d: "):format(file, line) or ""
+end
+
 ---What runs the items of a resolved experiment in a worker.
 ---@param experiment table
 ---@return function run_item called with the fields of a job
 ---@return function open_worker called once in each worker
 function item_run.make(experiment)
   local runner = setmetatable({
-    target = target_of(experiment),
+    target = target_of(experiment), target_place = place_of_target(experiment.target),
     timeout_ms = experiment.item_timeout_ms or 0,
     item_timeout_ms = experiment.item_timeout_ms,
     stated = experiment.scorers and entries_of(experiment.scorers, experiment.item_timeout_ms),
@@ -245,7 +262,8 @@ function Runner:attempt(record)
   local ok, text, repaired = pcall(encode, output == nil and null or output, REPAIR)
   local problem, code
   if not ok then
-    problem, code = "the target's output cannot be stored: " .. tostring(text), "bad_output"
+    problem, code = ("%sthe target's output cannot be stored: %s"):format(self.target_place, tostring(text)),
+      "bad_output"
   elseif #text > item_run.OUTPUT_BYTES_MAX then
     return "limited", nil, nil, nil, latency_ms, { code = "output_bytes",
       message = ("the output has %d bytes as JSON, the limit (output_bytes) is %d"):format(#text,

@@ -434,6 +434,9 @@ local function finish(store, experiment, settings, made, ending, message, hook_p
   built.completed_with_errors = built.status == "completed" and built.failed_count > 0
   if ending ~= "completed" then
     built.skipped_count, built.pending_count = built.skipped_count + built.pending_count, 0
+    for _, scorer in next, built.scorers do
+      scorer.n_skipped, scorer.n_pending = (scorer.n_skipped or 0) + (scorer.n_pending or 0), 0
+    end
   end
   built.completed_at = sys.wall_text(sys.now_ms())
   record.status = built.status

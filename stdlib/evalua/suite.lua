@@ -107,7 +107,7 @@ end
 local function explain(problem)
   if type(problem) == "table" and math.type(rawget(problem, "exit")) == "integer" then return problem end
   local configuration = is_configuration(problem)
-  local message = tostring(problem)
+  local message = problem == nil and "error was raised without a message (nil)" or tostring(problem)
   local where = type(problem) == "table" and rawget(problem, "place")
   if where then message = where .. ": " .. message end
   local caller = type(problem) ~= "string" and not where and place.caller()

@@ -155,3 +155,66 @@ LUA
   evalua compare 6b_verification 175b_finetuning --format json
   equal "$(json '(d["scorers"]["right"]["improved"], d["scorers"]["right"]["regressed"], d["scorers"]["right"]["verdict"] == "regressed")')" '[13, 13, false]'
 }
+
+@test "everything fits a terminal of 80 and of 50 columns" {
+  suite wide.eval.lua <<'LUA'
+local items = {}
+for number = 1, 4 do
+  items[number] = { id = ("item-%d-with-a-long-name"):format(number), input = "what is the answer to everything",
+    ground_truth = "an answer of some length" }
+end
+eval.dataset { name = "a-dataset-with-a-long-name", items = items }
+for _, variant in ipairs { "first", "second" } do
+  eval.experiment { name = "wide_experiment", variant = variant, dataset = "a-dataset-with-a-long-name",
+    target = function(input) return input:sub(1, 20) .. variant end,
+    scorers = { eval.scorers.exact { id = "my_long_scorer_name" }, eval.scorers.levenshtein { id = "another_long_name" },
+      eval.scorers.length { id = "short", max = 10 } },
+    rules = { eval.rules.at_least("my_long_scorer_name", 0.5) } }
+end
+LUA
+  for width in 80 50; do
+    on_terminal $width run wide.eval.lua
+    fits $width
+    prints "my_long"
+    on_terminal $width show latest
+    fits $width
+    on_terminal $width compare latest~1 latest
+    fits $width
+    prints "no_worse" "no room for: test, same"
+    on_terminal $width list
+    fits $width
+    on_terminal $width list datasets
+    fits $width
+    on_terminal $width run --help
+    fits $width
+  done
+}
+
+@test "text of items and targets is no command of a CI system" {
+  suite ci.eval.lua <<'LUA'
+eval.experiment { name = "ci", dataset = { { id = "::set-output name=x::y", input = "one\n::add-mask::one\n##vso[task.x]" } },
+  target = function(input) return input end, scorers = { eval.scorers.exact },
+  rules = { eval.rule("mine", function() return false, "no\n  ::error::no\n##[error]no" end) } }
+LUA
+  evalua run ci.eval.lua
+  expect 4
+  for command in "run ci.eval.lua" "show latest" "show latest ::set-output\ name=x::y"; do
+    eval "evalua $command"
+    prints "::"
+    ! grep -E '^[[:space:]]*::|##[a-z]*\[' <<<"$output"
+  done
+}
+
+@test "JSON escapes what would act on a terminal" {
+  suite hidden.eval.lua <<'LUA'
+eval.experiment { name = "hidden", dataset = { { id = "a", input = "\u{9b}31m \u{7f} \u{202e} \u{2066} é" } },
+  target = function(input) return input end, scorers = {} }
+LUA
+  for format in json jsonl; do
+    evalua run hidden.eval.lua --format $format
+    expect 0
+    prints '\u009b31m \u007f \u202e \u2066 é'
+  done
+  evalua show latest --format json
+  equal "$(json 'd["results"][0]["output"] == "\u009b31m \u007f \u202e \u2066 é"')" true
+}

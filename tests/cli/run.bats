@@ -362,3 +362,34 @@ LUA
   says "hello from the target"
   equal "$(json 'd["experiments"][0]["scorers"]["exact"]["mean"]')" 1.0
 }
+
+@test "a run that is not complete says that its rules were not judged" {
+  suite slow.eval.lua <<'LUA'
+eval.experiment { name = "slow", dataset = { { input = 1 }, { input = 2 } }, timeout = 300, max_concurrency = 1,
+  target = function(input) if input > 1 then eval.sleep("5s") end return input end, scorers = { eval.scorers.exact },
+  rules = { eval.rules.at_least("exact", 0.5), eval.rules.max_latency("2s") } }
+LUA
+  evalua run slow.eval.lua
+  expect 4
+  prints "its 2 rules were not judged"
+  [[ $output != *"has no rules"* ]]
+  evalua show latest
+  prints "its 2 rules were not judged"
+}
+
+@test "a run in which no scorer gave a score is not judged" {
+  suite nothing.eval.lua <<'LUA'
+local items = { { input = 1 }, { input = 2 } }
+eval.experiment { name = "nothing", dataset = items, target = function(input) return input end,
+  scorers = { eval.scorers.exact } }
+LUA
+  evalua run nothing.eval.lua
+  expect 4
+  prints "not judged: nothing was scored: scorer exact"
+  suite some.eval.lua <<'LUA'
+eval.experiment { name = "some", dataset = { { input = 1 } }, target = function(input) return input end,
+  scorers = { eval.scorers.exact, eval.scorers.length { max = 3 }, function() return 1 end } }
+LUA
+  evalua run some.eval.lua
+  [[ $output != *"nothing was scored"* ]]
+}

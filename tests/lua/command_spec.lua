@@ -206,7 +206,7 @@ t.test("a thousand runs leave nothing behind", function()
   local before = count_fds()
   for _ = 1, 1000 do target.run("x", item) end
   collect()
-  t.equal(count_fds(), before)
+  t.ok(count_fds() <= before, "descriptors were left open")
   t.equal(process.live_count(), 0)
 end)
 

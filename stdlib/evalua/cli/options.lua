@@ -153,18 +153,19 @@ function options.help(command)
   local columns = report_text.terminal_width(1)
   for position, line in ipairs(lines) do lines[position] = report_text.wrap(line, columns) end
   lines[#lines + 1] = ""
-  local rows, width = {}, 0
+  local rows, width, most = {}, columns and columns < 60 and 8 or 0, columns and columns < 60 and 8 or 34
   local list = { table.unpack(spec.options) }
   list[#list + 1] = help_option
   for _, option in ipairs(list) do
     local left = ("  %s--%s%s"):format(option.short and ("-" .. option.short .. ", ") or "    ", option.name,
       option.value and (" " .. option.value) or "")
     rows[#rows + 1] = { left, option.help .. (option.many and " (may repeat)" or "") }
-    if #left <= 34 then width = math.max(width, #left) end
+    if #left <= most then width = math.max(width, #left) end
   end
   for _, row in ipairs(rows) do
     local left = row[1]
     if #left > width then
+      if columns and #left > columns then left = report_text.wrap(left:gsub("|", " | ") .. "", columns, "        ") end
       lines[#lines + 1] = left
       left = ""
     end

@@ -58,8 +58,9 @@ local function put_scorers(view, result, ids)
   pretty.table(view, {
     { title = "scorer", flexible = true }, { title = "n", right = true }, { title = "baseline", right = true },
     { title = "now", right = true }, { title = "delta", right = true },
-    { title = "95% interval", right = true, drop = 3 }, { title = "p", right = true, drop = 4 },
-    { title = "improved", right = true, drop = 5 }, { title = "regressed", right = true, drop = 6 },
+    { title = "95% interval", right = true, drop = 6 }, { title = "p", right = true, drop = 3 },
+    { title = "improved", right = true, narrow = true, drop = 4 },
+    { title = "regressed", right = true, narrow = true, drop = 5 },
     { title = "same", right = true, drop = 2 }, { title = "verdict", colour = text.verdict_colour },
     { title = "test", drop = 1 },
   }, rows)

@@ -266,6 +266,13 @@ function pretty.error_message(raw)
   return text.clean(tostring(decoded.message or decoded.code or raw))
 end
 
+-- An error on one line: its first line, and the last one that the program wrote to stderr.
+local function brief(message)
+  local first, said = message:match("^([^\n]*)"), message:match("\nstderr: (.*)$")
+  local last = said and said:match("([^\n]*%S[^\n]*)%s*$")
+  return last and ("%s; stderr: %s"):format(first, (last:gsub("^%s+", ""))) or first
+end
+
 ---A table of results: id, status, a column per scorer, input, output or error.
 ---@param view table
 ---@param rows table[]
@@ -290,7 +297,7 @@ function pretty.results(view, rows)
     line[#line + 1] = text.preview(row.input)
     line[#line + 1] = text.preview(row.ground_truth)
     local message = row.status ~= "ok" and pretty.error_message(row.error)
-    line[#line + 1] = message and message:gsub("\n.*", "") or text.preview(row.output)
+    line[#line + 1] = message and brief(message) or text.preview(row.output)
     cells[position] = line
   end
   put_table(view, columns, cells)
@@ -321,7 +328,8 @@ local function put_rules(view, summary)
   for _, rule in ipairs(rules) do
     local message = present(rule.message)
     local status = view.paint(text.verdict_colour(rule.status), rule.status)
-    say(view, ("  %s  "):format(status), text.clean(rule.name or ""), message and message ~= "" and (": " .. text.clean(message)) or "")
+    say(view, "  ", status, "  ", text.clean(rule.name or ""), message and message ~= ""
+      and (": " .. text.clean(message)) or "")
   end
 end
 
@@ -365,7 +373,7 @@ local function problem_lines(rows, with_targets)
   local function add(row, what, raw)
     if #lines < PROBLEMS_SHOWN then
       local message = pretty.error_message(raw) or "failed"
-      lines[#lines + 1] = ("item %s: %s%s"):format(text.clean(row.item_id), what, (message:gsub("\n.*", "")))
+      lines[#lines + 1] = ("item %s: %s%s"):format(text.clean(row.item_id), what, brief(message))
     end
   end
   for _, row in ipairs(rows) do
