@@ -92,7 +92,7 @@ $(OUT)/embedded.list: force
 $(OUT)/embedded.c: scripts/dev/embed.lua $(EMBEDDED) $(OUT)/embedded.list
 	@echo "EMBED $@"
 	$(Q)$(LUA) scripts/dev/embed.lua $@ $(EMBEDDED)
-$(OUT)/embedded.o: $(OUT)/embedded.c $(OUT)/flags
+$(OUT)/embedded.o: $(OUT)/embedded.c runtime/lua/embedded.h $(OUT)/flags
 	$(Q)$(COMPILE) -c -o $@ $<
 
 # Unit tests link what they use of every object but main.

@@ -187,7 +187,7 @@ static void block_inherited(int kept) {
     return;
   }
   for (struct dirent *entry; (entry = readdir(list));) {
-    int fd = atoi(entry->d_name);
+    int fd = (int)strtol(entry->d_name, NULL, 10); /* "." and ".." are 0 */
     if (fd > kept && fd != blocker && fd != dirfd(list)) dup3(blocker, fd, O_CLOEXEC);
   }
   closedir(list);

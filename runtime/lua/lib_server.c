@@ -154,12 +154,14 @@ static void handler_ended(eva_scope *scope) {
 }
 
 static void handlers_give_up(serve_op *serving) {
-  while (serving->handlers) {
-    handler *h = serving->handlers;
+  for (handler *h = serving->handlers, *next; h; h = next) {
+    next = h->next;
     h->scope->ended = NULL;
     eva_scope_give_up(h->scope, EVA_GIVEN_UP);
-    handler_free(h);
+    eva_scope_recycle(h->scope);
+    free(h);
   }
+  serving->handlers = NULL;
 }
 
 typedef struct arrival {

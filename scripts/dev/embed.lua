@@ -1,6 +1,6 @@
 -- Turns files into one C source of byte arrays with an index: embed.lua OUT FILE...
--- Lua files are there as text and compiled, not stripped: error messages keep their lines, and start-up does not pay for the
--- compiler. A program whose liblua refuses the compiled form (another Lua 5.4 release) uses the text.
+-- Lua files are there as text and compiled, not stripped: error messages keep their lines, and start-up does not pay
+-- for the compiler. A program whose liblua refuses the compiled form (another Lua 5.4 release) uses the text.
 
 local out_path = assert(arg[1], "usage: embed.lua OUT FILE...")
 local out = assert(io.open(out_path, "wb"))
@@ -26,8 +26,8 @@ for position = 2, #arg do
   end
   out:write(("static const unsigned char file_%d[] = {%s0};\n"):format(position, bytes_of(text)))
   out:write(("static const unsigned char code_%d[] = {%s0};\n"):format(position, bytes_of(compiled)))
-  index[#index + 1] = ('  {"%s", (const char *)file_%d, %d, (const char *)code_%d, %d},'):format(path, position, #text,
-    position, #compiled)
+  local entry = '  {"%s", (const char *)file_%d, %d, (const char *)code_%d, %d},'
+  index[#index + 1] = entry:format(path, position, #text, position, #compiled)
 end
 out:write("\nconst eva_embedded_file eva_embedded_files[] = {\n", table.concat(index, "\n"), "\n  {0, 0, 0, 0, 0},\n};\n")
 assert(out:close())

@@ -32,6 +32,7 @@ check  command:bats                bats             tests of the command line
 check  command:sqlite3             sqlite3          tests look into the store
 check  command:pgrep               procps           tests look for processes left behind
 check  command:python3             python3          stands in for programs under test
+check  command:xmllint             libxml2-utils    checks the JUnit reports
 lint   command:clang               clang            a second compiler's warnings
 lint   command:clang-tidy          clang-tidy       finds mistakes in C
 lint   command:luacheck            lua-check        finds mistakes in Lua

@@ -270,6 +270,7 @@ function Runner:attempt(record)
         item_run.OUTPUT_BYTES_MAX) }
   elseif info ~= nil then
     problem, code = check_info(info), "bad_info"
+    problem = problem and self.target_place .. problem
   end
   local texts
   if not problem then

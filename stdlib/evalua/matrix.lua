@@ -102,10 +102,10 @@ function matrix.text(variant)
   end
   if texts[variant] then return texts[variant] end
   if next(variant) == nil then
-    place.fail('option "variant" of eval.experiment is an empty table; write a name or { model = "a" }, or leave it out')
+    place.fail('option "variant" of eval.experiment is an empty table; write a name or { model = "a" }, or nothing')
   end
   if #strict.keys(variant) == 0 or rawget(variant, 1) ~= nil then
-    place.fail('option "variant" of eval.experiment is a list; write a name, or values by name: { model = "a" }')
+    place.fail('option "variant" of eval.experiment is a list; write a name or values by name: { model = "a" }')
   end
   local parts = {}
   for position, key in ipairs(strict.keys(variant)) do

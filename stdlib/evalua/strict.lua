@@ -21,8 +21,8 @@ function strict.nearest(wrong, names)
     if utf8.len(candidate) then
       local edits = damerau(key, candidate)
       if #key >= 3 and #candidate > #key and candidate:sub(1, #key) == key then edits = math.min(edits, 1) end
-      -- Names that share nothing are not near, however short: "x" is no "e".
-      if edits < math.max(#key, #candidate) and (not best_edits or edits < best_edits) then best, best_edits = name, edits end
+      local shares = edits < #key -- names that share nothing are not near, however short: "x" is no "e"
+      if shares and (not best_edits or edits < best_edits) then best, best_edits = name, edits end
     end
   end
   if best and best_edits <= math.max(1, math.min(#key, #best) // 3) then return best end

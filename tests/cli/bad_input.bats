@@ -385,3 +385,56 @@ eval.dataset { name = "x", items = { { input = 1 } }, metadata = { f = { print }
 LUA
   refused 2 "bad.eval.lua:" "metadata.f[1]"
 }
+
+@test "numbers and variants that mean nothing" {
+  meaningless() {
+    suite bad.eval.lua <<LUA
+eval.experiment { name = "x", dataset = { { input = 1 } }, target = function(input) return input end,
+  scorers = {}, $1 }
+LUA
+    evalua run bad.eval.lua
+    expect 2
+    says "bad.eval.lua:2: option \"$2\""
+  }
+  meaningless 'variant = {}' variant
+  meaningless 'variant = { "a" }' variant
+  meaningless 'tolerance = 2.5' tolerance
+  meaningless 'item_timeout = 0' item_timeout
+  says "leave it out"
+  meaningless 'timeout = "0s"' timeout
+}
+
+@test "what a failed item says" {
+  suite fails.eval.lua <<'LUA'
+local function run_with(name, target)
+  eval.experiment { name = name, dataset = { { id = "a", input = 1 } }, target = target, scorers = {} }
+end
+run_with("returns", function(input)
+  return function() return input end
+end)
+run_with("nothing", function() error() end)
+run_with("exits", eval.command { id = "broken", argv = { "sh", "-c", "echo first >&2; echo the reason >&2; exit 3" } })
+LUA
+  evalua run fails.eval.lua
+  expect 4
+  prints "fails.eval.lua:5: the target's output cannot be stored" "raised without a message" \
+    "exited with code 3; stderr: the reason"
+}
+
+@test "a module or a command that is not there is told in one line" {
+  suite bad.eval.lua <<'LUA'
+local lib = require "lib.nope"
+LUA
+  evalua run bad.eval.lua
+  expect 2
+  says 'bad.eval.lua:2: there is no module "lib.nope"; looked for lib/nope.lua, lib/nope/init.lua'
+  equal "$(wc -l <<<"$stderr")" 1
+  suite bad.eval.lua <<'LUA'
+eval.experiment { name = "x", dataset = { { input = 1 } }, scorers = {},
+  target = eval.command { id = "none", argv = { "no-such-command" } } }
+LUA
+  PATH="$PATH:/a/very/long/directory/at/the/end/of/the/path/which/nobody/reads" evalua run bad.eval.lua
+  expect 2
+  says "no-such-command" "install it"
+  [[ $stderr != *nobody* ]]
+}

@@ -107,3 +107,10 @@ LUA
   evalua help
   prints mine
 }
+
+@test "exec: an exit code that cannot be one names the script" {
+  echo 'return 700' >code.lua
+  evalua exec code.lua
+  expect 3
+  says "code.lua" "700" "0 to 255"
+}

@@ -11,6 +11,12 @@ t.test("nearest finds a name with a slip and none without", function()
   t.equal(strict.nearest("x", {}), nil)
 end)
 
+t.test("short names that share nothing are not near", function()
+  t.equal(strict.nearest("x", { "e", "y" }), nil)
+  t.equal(strict.nearest("E", { "e" }), "e")
+  t.equal(strict.nearest("ab", { "cd", "ac" }), "ac")
+end)
+
 t.test("a hint names the nearest, or what there is", function()
   t.equal(strict.hint("exat", { "exact", "contains" }), '; did you mean "exact"?')
   t.equal(strict.hint("zzzzzz", { "exact", "contains" }, "scorers"), "; scorers are exact, contains")
