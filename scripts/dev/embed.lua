@@ -29,5 +29,6 @@ for position = 2, #arg do
   local entry = '  {"%s", (const char *)file_%d, %d, (const char *)code_%d, %d},'
   index[#index + 1] = entry:format(path, position, #text, position, #compiled)
 end
-out:write("\nconst eva_embedded_file eva_embedded_files[] = {\n", table.concat(index, "\n"), "\n  {0, 0, 0, 0, 0},\n};\n")
+out:write("\nconst eva_embedded_file eva_embedded_files[] = {\n", table.concat(index, "\n"))
+out:write("\n  {0, 0, 0, 0, 0},\n};\n")
 assert(out:close())
