@@ -110,27 +110,13 @@ LUA
 
 # on_terminal COLUMNS ARGUMENT...: runs the program on a terminal of that width; $output is what it wrote there.
 on_terminal() {
-  run python3 - "$EVALUA" "$@" <<'PY'
-import fcntl, os, pty, struct, sys, termios
-program, width, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
-child, terminal = pty.fork()
-if child == 0:
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    os.environ["NO_COLOR"] = "1"
-    os.execv(program, [program] + arguments)
-written = b""
-while True:
-    try:
-        piece = os.read(terminal, 65536)
-    except OSError:
-        break
-    if not piece:
-        break
-    written += piece
-lines = written.decode().replace("\r\n", "\n").split("\n")
-sys.stdout.write("\n".join(line.split("\r")[-1].replace("\x1b[K", "") for line in lines))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-PY
+  local columns=$1
+  shift
+  NO_COLOR=1 run python3 "$BATS_TEST_DIRNAME/terminal.py" --columns "$columns" "$EVALUA" "$@"
+  # As a person sees it at the end: what a line was before it was rewritten is gone.
+  output=$(python3 -c 'import sys
+for line in sys.stdin.read().replace("\r\n", "\n").split("\n"):
+    print(line.split("\r")[-1].replace("\x1b[K", ""))' <<<"$output")
 }
 
 # fits COLUMNS: no line of $output is longer.

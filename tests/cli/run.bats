@@ -284,46 +284,6 @@ LUA
   prints "red bell"
 }
 
-# Writes terminal.py, which runs its arguments on a terminal and prints what that shows. Where /dev/pts is not mounted (a
-# bare chroot) the terminal comes from a devpts of its own, which root can mount.
-write_terminal() {
-  cat >terminal.py <<'PY'
-import fcntl, os, subprocess, sys, tempfile
-
-def open_terminal():
-    try:
-        return os.openpty()
-    except OSError:
-        place = tempfile.mkdtemp()
-        subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", place], check=True)
-        try:
-            master = os.open(place + "/ptmx", os.O_RDWR | os.O_NOCTTY)
-            fcntl.ioctl(master, 0x40045431, b"\0\0\0\0")  # TIOCSPTLCK: unlock
-            return master, fcntl.ioctl(master, 0x5441, os.O_RDWR | os.O_NOCTTY)  # TIOCGPTPEER
-        finally:
-            subprocess.run(["umount", "-l", place], check=True)
-            os.rmdir(place)
-
-master, slave = open_terminal()
-child = os.fork()
-if child == 0:
-    for descriptor in 0, 1, 2:
-        os.dup2(slave, descriptor)
-    os.close(master)
-    os.execvp(sys.argv[1], sys.argv[1:])
-os.close(slave)
-while True:
-    try:
-        data = os.read(master, 65536)
-    except OSError:
-        break
-    if not data:
-        break
-    os.write(1, data)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-PY
-}
-
 @test "a progress line on a terminal, rewritten in place and gone at the end" {
   suite slow.eval.lua <<'LUA'
 local items = {}
@@ -331,8 +291,7 @@ for number = 1, 60 do items[number] = { id = "i" .. number, input = number } end
 eval.experiment { name = "slow", dataset = items, target = function(input) eval.sleep(100) return input end,
   scorers = {} }
 LUA
-  write_terminal
-  run python3 terminal.py "$EVALUA" run slow.eval.lua </dev/null
+  run python3 "$BATS_TEST_DIRNAME/terminal.py" "$EVALUA" run slow.eval.lua </dev/null
   [ "$status" -eq 0 ]
   [[ $output == *$'\r\e[K'*"slow: "*"/60"* ]]
   [[ $output == *"left"* ]]
@@ -342,11 +301,10 @@ LUA
 
 @test "colour appears on a terminal only, and never with NO_COLOR" {
   small_suite
-  write_terminal
   export TERM=xterm
-  run python3 terminal.py "$EVALUA" run small.eval.lua </dev/null
+  run python3 "$BATS_TEST_DIRNAME/terminal.py" "$EVALUA" run small.eval.lua </dev/null
   [[ $output == *$'\e[1m'* ]]
-  NO_COLOR=1 run python3 terminal.py "$EVALUA" run small.eval.lua </dev/null
+  NO_COLOR=1 run python3 "$BATS_TEST_DIRNAME/terminal.py" "$EVALUA" run small.eval.lua </dev/null
   [[ $output != *$'\e[1m'* ]]
   evalua run small.eval.lua
   [[ $output$stderr != *$'\e'* ]]
