@@ -17,6 +17,7 @@
 enum {
   PAGE_JOBS = 256,
   PREFETCH_MAX = 256,           /* jobs that wait in a worker, so that it never waits for us */
+  PREFETCH_MEAN_MS_MAX = 200,   /* slower items are never queued in a worker: another may be free sooner */
   PREFETCH_MS = 50,             /* as many as it gets through in this time: none where items are slow */
   LONELY_MAX = 4,               /* workers beside the crew for items that were interrupted too often */
   BACKLOG_BYTES_MAX = 16 * 1024 * 1024,
@@ -155,7 +156,8 @@ static void give_again(coordinator *c, crew_member *member, int index) {
 
 /* How many jobs a worker may hold: its slots, and what it gets through in PREFETCH_MS. */
 static int capacity_of(const coordinator *c, const crew_member *member) {
-  double ahead = member->rate * PREFETCH_MS;
+  if (member->results == 0 || member->mean_ms > PREFETCH_MEAN_MS_MAX) return member->slots;
+  double ahead = member->slots * PREFETCH_MS / (member->mean_ms > 0.01 ? member->mean_ms : 0.01);
   double left = (double)(c->progress.total - c->handed_out) / (2.0 * c->options->workers);
   if (ahead > left) ahead = left;
   if (ahead > PREFETCH_MAX) ahead = PREFETCH_MAX;
@@ -262,6 +264,8 @@ void coordinator_result(coordinator *c, crew_member *member, eva_cursor *payload
   assignment job;
   eva_get_result_head(payload, &head);
   if (payload->bad || !take_assignment(member, head.position, head.attempt, &job)) return;
+  double latency_ms = head.latency_ms > 0 ? head.latency_ms : 0;
+  member->mean_ms = member->results == 0 ? latency_ms : 0.95 * member->mean_ms + 0.05 * latency_ms;
   member->results++;
   c->crashes_in_a_row = 0;
   settle(c, &job, &head, whole);
@@ -442,7 +446,6 @@ static void kill_if_stuck(crew_member *member, uint64_t now) {
 }
 
 static void on_tick(uv_timer_t *timer) {
-  enum { TICK_MS = 100 };
   coordinator *c = timer->data;
   c->progress.in_flight = 0;
   c->progress.waiting = c->waiting.count;
@@ -452,9 +455,6 @@ static void on_tick(uv_timer_t *timer) {
     if (!member->pid) continue;
     kill_if_stuck(member, now);
     c->progress.in_flight += member->jobs.count;
-    double rate = (double)(member->results - member->results_before) / TICK_MS;
-    member->rate = member->results_before == 0 ? rate : 0.5 * member->rate + 0.5 * rate;
-    member->results_before = member->results;
   }
   if (c->options->on_tick) c->options->on_tick(c->options->context, &c->progress);
   if (!c->is_stopping && c->options->is_aborted(c->options->context)) coordinator_stop(c, EVA_RUN_CANCELLED);

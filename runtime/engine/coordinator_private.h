@@ -39,8 +39,8 @@ typedef struct crew_member {
   eva_worker_board *board;
   size_t board_size;
   assignment_list jobs; /* assigned and without a result */
-  double rate;          /* results a millisecond, smoothed */
-  int64_t results, results_before; /* ... and at the last tick */
+  double mean_ms;       /* latency of its items, smoothed */
+  int64_t results;
 } crew_member;
 
 typedef struct coordinator {
