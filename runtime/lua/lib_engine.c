@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "data/json.h"
 #include "engine/coordinator.h"
+#include "io/alarm.h"
 #include "io/process_spawn.h"
 #include "lua/call.h"
 #include "lua/lib_store.h"

@@ -1,8 +1,10 @@
 /* evalua.native.task: sleeping, and running functions at the same time in scopes of their own. */
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "io/alarm.h"
 #include "lua/call.h"
 #include "lua/task.h"
 
@@ -10,8 +12,8 @@
 
 typedef struct sleep_op {
   eva_op op;
-  uv_timer_t timer;
-  uint64_t until_ns;
+  eva_alarm alarm;
+  eva_alarms *alarms;
 } sleep_op;
 
 static int sleep_push(eva_op *op, lua_State *L) {
@@ -20,36 +22,29 @@ static int sleep_push(eva_op *op, lua_State *L) {
   return 0;
 }
 
-static void sleep_cancel(eva_op *op) { uv_timer_stop(&((sleep_op *)op)->timer); }
+static void sleep_cancel(eva_op *op) {
+  sleep_op *sleep = (sleep_op *)op;
+  eva_alarm_stop(sleep->alarms, &sleep->alarm);
+}
 
-static void sleep_closed(uv_handle_t *handle) { free(handle->data); }
+static void sleep_release(eva_op *op) { free(op); }
 
-static void sleep_release(eva_op *op) { uv_close((uv_handle_t *)&((sleep_op *)op)->timer, sleep_closed); }
-
-static void sleep_done(uv_timer_t *timer) {
-  sleep_op *sleep = timer->data;
-  uint64_t now = eva_clock_monotonic_ns();
-  if (now < sleep->until_ns) { /* the loop counts whole milliseconds; never wake early */
-    uv_timer_start(timer, sleep_done, (sleep->until_ns - now + 999999) / 1000000, 0);
-    return;
-  }
-  eva_op_complete(&sleep->op);
+static void sleep_done(eva_alarm *alarm) {
+  eva_op_complete(&((sleep_op *)((char *)alarm - offsetof(sleep_op, alarm)))->op);
 }
 
 /* sleep(ms): waits at least that long. */
 static int l_sleep(lua_State *L) {
   lua_Number ms = luaL_checknumber(L, 1);
   luaL_argcheck(L, ms >= 0 && ms < 1e12, 1, "a duration from 0 to 1e12 ms");
+  eva_vm *vm = eva_vm_of(L);
+  if (!vm->alarms) vm->alarms = eva_alarms_open(vm->loop);
+  if (!vm->alarms) return luaL_error(L, "cannot wait: out of file descriptors");
   sleep_op *sleep = eva_alloc_zeroed(1, sizeof *sleep);
   sleep->op = (eva_op){.what = "sleep", .push = sleep_push, .cancel = sleep_cancel, .release = sleep_release};
-  uv_loop_t *loop = eva_vm_of(L)->loop;
-  uv_timer_init(loop, &sleep->timer);
-  sleep->timer.data = sleep;
-  uint64_t now = eva_clock_monotonic_ns();
-  sleep->until_ns = now + (uint64_t)(ms * 1e6);
-  /* uv_now is a whole millisecond at or before now: count from it, so that timers of one moment fire together. */
-  uint64_t loop_ms = uv_now(loop), until_ms = (sleep->until_ns + 999999) / 1000000;
-  uv_timer_start(&sleep->timer, sleep_done, until_ms > loop_ms ? until_ms - loop_ms : 0, 0);
+  sleep->alarms = vm->alarms;
+  sleep->alarm = (eva_alarm){.until_ns = eva_clock_monotonic_ns() + (uint64_t)(ms * 1e6), .ring = sleep_done};
+  eva_alarm_set(vm->alarms, &sleep->alarm);
   return eva_await(L, &sleep->op);
 }
 

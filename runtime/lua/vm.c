@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "io/alarm.h"
 #include "lua/call.h"
 #include "lua/embedded.h"
 #include "lua/random.h"
@@ -161,6 +162,7 @@ void eva_vm_close(eva_vm *vm) {
   if (!vm) return;
   eva_task_close(vm);
   lua_close(vm->L);
+  eva_alarms_close(vm->alarms);
   if (vm->loop) {
     uv_run(vm->loop, UV_RUN_DEFAULT); /* lets close callbacks and killed children end */
     uv_loop_close(vm->loop);

@@ -18,6 +18,7 @@ typedef struct eva_scope eva_scope;
 struct eva_vm {
   lua_State *L;        /* the main thread of the state */
   uv_loop_t *loop;     /* the loop that waits complete on; a worker has its own */
+  struct eva_alarms *alarms; /* of the loop, for sleeps; NULL until the first */
   lua_State *running;  /* the innermost coroutine that runs now; NULL between calls */
   eva_scope *scope;    /* the scope (item, scorer, branch) on whose behalf it runs; NULL outside items */
   size_t memory_used;  /* bytes held by Lua */
