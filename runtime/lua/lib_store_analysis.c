@@ -12,12 +12,6 @@
 static const char PAIRS_TYPE[] = "evalua.store.pairs"; /* owns an eva_pairs */
 static const char IDS_TYPE[] = "evalua.store.ids";     /* a list of item ids */
 
-static void push_vector_of(lua_State *L, const eva_buf *values) {
-  size_t count = values->len / sizeof(double);
-  double *vector = eva_lua_push_vector(L, count);
-  if (count) memcpy(vector, values->data, count * sizeof(double));
-}
-
 static void add_number(eva_buf *values, double number) { eva_buf_add(values, &number, sizeof number); }
 
 static void count_field(lua_State *L, int table, const char *name, size_t len) {
@@ -156,7 +150,7 @@ static int trial_values(lua_State *L, eva_store *store, const char *id, eva_text
     add_trial_row(&walk, rows);
   }
   end_trials(L, &walk);
-  push_vector_of(L, walk.values);
+  eva_lua_push_vector_of(L, walk.values);
   push_value_counts(L, &walk.counts, walk.labels);
   return 2;
 }
@@ -290,7 +284,7 @@ static int l_score_values(lua_State *L) {
     if (!eva_column_is_null(rows, 3)) *(eva_column_int(rows, 3) ? &counts.passed : &counts.not_passed) += 1;
     if (label.data) count_field(L, labels, label.data, label.len);
   }
-  push_vector_of(L, values);
+  eva_lua_push_vector_of(L, values);
   push_value_counts(L, &counts, labels);
   return 2;
 }
@@ -320,7 +314,7 @@ static int l_latencies(lua_State *L) {
     if (!row) break;
     add_number(values, eva_column_double(rows, 0));
   }
-  push_vector_of(L, values);
+  eva_lua_push_vector_of(L, values);
   return 1;
 }
 

@@ -193,7 +193,12 @@ static eva_histogram histogram_of(const double *values, size_t n, double min, do
   return histogram;
 }
 
-static double median_of(const double *values, size_t n) {
+static double median_of(const double *values, size_t n, int binary) {
+  if (binary) { /* no copy of what may be a million zeros and ones */
+    size_t ones = 0;
+    for (size_t i = 0; i < n; i++) ones += values[i] == 1;
+    return ones * 2 == n ? 0.5 : ones * 2 > n;
+  }
   double *copy = eva_alloc(n * sizeof *copy);
   memcpy(copy, values, n * sizeof *copy);
   double median = eva_percentile(copy, n, 50);
@@ -217,13 +222,16 @@ eva_summary eva_summarize(const double *values, size_t n, const uint32_t *cluste
     summary.max = values[i] > summary.max ? values[i] : summary.max;
     ones += values[i] == 1;
   }
-  summary.p50 = median_of(values, n);
+  summary.p50 = median_of(values, n, summary.binary);
   summary.histogram = histogram_of(values, n, summary.min, summary.max);
   if (cluster != NULL) {
     eva_cluster_error errors = eva_cluster_errors(values, cluster, n);
     summary.clusters = errors.clusters;
     summary.standard_error = errors.cr1;
     summary.ci = eva_t_interval(summary.mean, errors.cr1, (double)errors.clusters - 1, confidence);
+    if (summary.binary && (ones == 0 || ones == n)) { /* no spread to measure; each cluster is then one observation */
+      summary.ci = eva_wilson(ones > 0 ? errors.clusters : 0, errors.clusters, confidence);
+    }
   } else if (summary.binary) {
     summary.ci = eva_wilson(ones, n, confidence);
   } else {

@@ -59,7 +59,8 @@ typedef struct eva_histogram {
 typedef struct eva_summary {
   size_t n;
   double mean, standard_error, min, max, p50; /* NaN where there are too few values */
-  eva_interval ci; /* Wilson's for binary values, else the t interval; of CR1 with C - 1 df when clustered */
+  eva_interval ci; /* Wilson's for binary values, else the t interval; of CR1 with C - 1 df when clustered, unless all
+                      values are 0 or all are 1: then Wilson's over clusters */
   int binary;      /* every value is 0 or 1 (and there is one) */
   size_t clusters; /* 0: not clustered */
   eva_histogram histogram;

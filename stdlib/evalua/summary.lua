@@ -186,12 +186,14 @@ function summary.of_scores(definition, values, counts, totals)
 end
 
 ---Latencies of the results, nil where there are none.
----@param values userdata a vector
+---@param values userdata a vector; it is used up
 ---@return { mean: number, p50: number, p95: number, p99: number, max: number }|nil
 function summary.of_latencies(values)
   if #values == 0 then return nil end
-  local points = stats.percentiles(values, { 50, 95, 99, 100 })
-  return { mean = stats.mean(values), p50 = points[1], p95 = points[2], p99 = points[3], max = points[4] }
+  local mean = stats.mean(values)
+  local points = stats.percentiles(values, { 50, 95, 99, 100 }, true)
+  values:free()
+  return { mean = mean, p50 = points[1], p95 = points[2], p99 = points[3], max = points[4] }
 end
 
 ---Latencies of a run; a baseline file has kept theirs.
@@ -263,6 +265,7 @@ function summary.build(store, experiment)
     local values, score_counts = must(store:score_values(experiment.id, definition.id, definition.step_id or "",
       trials.for_scorer(reduction, definition.applies)))
     record.scorers[definition.key] = summary.of_scores(definition, values, score_counts or {}, totals)
+    values:free()
   end
   record.latency_ms = summary.latencies(store, experiment.id)
   if store.usage then record.usage = store:usage(experiment.id) end
