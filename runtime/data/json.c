@@ -26,6 +26,11 @@ static int pump(eva_json_writer *writer, const eva_json_reader *reader, eva_json
   return 1;
 }
 
+int eva_json_put_event(eva_json_writer *writer, const eva_json_reader *reader, eva_json_event event) {
+  const eva_json_member *duplicate = NULL;
+  return pump(writer, reader, event, &duplicate);
+}
+
 eva_code eva_json_fail_duplicate(eva_json_reader *reader, size_t offset, const char *key, size_t len) {
   enum { SHOWN_MAX = 100 };
   size_t shown = eva_utf8_cut(key, len, SHOWN_MAX);

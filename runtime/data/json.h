@@ -138,11 +138,25 @@ int eva_json_put_begin(eva_json_writer *writer, int is_object);
 /* Closes the innermost one. Returns NULL, or the member whose key stands twice when that is not allowed. */
 const eva_json_member *eva_json_put_end(eva_json_writer *writer);
 
+/* Puts what the reader has just read. 0 where it is nested too deeply, or ends an object in which a key stands twice. */
+int eva_json_put_event(eva_json_writer *writer, const eva_json_reader *reader, eva_json_event event);
+
 /* ==== Whole texts ==== */
 
 /* Appends the canonical text of `text` to `out`. On failure `out` is as it was. */
 eva_code eva_json_canonical(const char *text, size_t len, eva_json_form form, eva_json_mode mode, eva_buf *out,
                             eva_error *error);
+/* The members of the one object in `text` (strict), each with the storage text of its value: how a line of a file
+ * becomes the fields of an item without a table of values in between. Refuses what eva_json_canonical refuses, and more
+ * than EVA_JSON_MEMBERS_MAX members. Key and text live until the next call. */
+enum { EVA_JSON_MEMBERS_MAX = 32 };
+typedef struct eva_json_field {
+  eva_text key;
+  eva_text text;
+  int is_plain_string; /* text is a string without escapes: its value stands between the quotes */
+} eva_json_field;
+eva_code eva_json_fields(const char *text, size_t len, eva_json_field fields[EVA_JSON_MEMBERS_MAX], int *count,
+                         eva_error *error);
 eva_code eva_json_validate(const char *text, size_t len, eva_json_mode mode, eva_error *error);
 
 #endif

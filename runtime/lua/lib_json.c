@@ -479,6 +479,29 @@ static int json_canonical(lua_State *L) {
   return 1;
 }
 
+/* json.fields(text) -> {name = storage text of its value}, the value of `id` where it is a string without escapes; or
+ * nothing where the text is not an object that strict reading takes: then decode says why. */
+static int json_fields(lua_State *L) {
+  eva_text text = eva_check_text(L, 1);
+  eva_json_field fields[EVA_JSON_MEMBERS_MAX];
+  int count = 0, has_id = 0;
+  eva_error error;
+  if (eva_json_fields(text.data, text.len, fields, &count, &error) != EVA_OK) return 0;
+  lua_settop(L, 1);
+  lua_createtable(L, 0, count);
+  for (int index = 0; index < count; index++) {
+    eva_text key = fields[index].key, value = fields[index].text;
+    lua_pushlstring(L, key.data, key.len);
+    lua_pushlstring(L, value.data, value.len);
+    lua_rawset(L, 2);
+    if (fields[index].is_plain_string && eva_text_equal(key, EVA_TEXT_LITERAL("id"))) {
+      lua_pushlstring(L, value.data + 1, value.len - 2);
+      has_id = 1;
+    }
+  }
+  return 1 + has_id;
+}
+
 /* json.repair(text) -> text, true when something was not UTF-8 and became U+FFFD */
 static int json_repair(lua_State *L) {
   eva_text text = eva_check_text(L, 1);
@@ -527,6 +550,7 @@ static const luaL_Reg json_functions[] = {
     {"identity",  json_identity },
     {"decode",    json_decode   },
     {"canonical", json_canonical},
+    {"fields",    json_fields   },
     {"repair",    json_repair   },
     {"array",     json_array    },
     {"is_array",  json_is_array },

@@ -74,7 +74,7 @@ end
 -- An iterator over what the function of a dataset returns.
 local function each_of_function(callback, where)
   local result, state, control = callback()
-  if source.is(result) then return result:each() end
+  if source.is(result) then return result:each(true) end
   if type(result) == "table" then
     local length, problem = options.length(result)
     if not length then fail.usage("%s: items() returned no proper list: %s", where, problem) end
@@ -94,7 +94,7 @@ end
 
 -- The `each` of a declaration, for any kind of items.
 local function each_of(items, where)
-  if source.is(items) then return function() return items:each() end end
+  if source.is(items) then return function() return items:each(true) end end
   if type(items) == "function" then return function() return each_of_function(items, where) end end
   if type(items) ~= "table" then
     place.fail(("items must be a list, a function, eval.csv or eval.jsonl, not %s"):format(options.show(items)))

@@ -124,6 +124,18 @@ local unreadable = { __name = "evalua.unreadable_item" }
 ---@return table
 function item.unreadable(problem) return setmetatable({ problem = problem }, unreadable) end
 
+-- An item whose fields are JSON texts already, as read from a file; `id` is a string.
+local of_texts = { __name = "evalua.item_of_texts" }
+
+---An item whose fields are storage texts. `item.check` uses the table up.
+---@param fields table<string, string> JSON text by name
+---@param id string|nil
+---@return table
+function item.from_texts(fields, id)
+  fields.id = id
+  return setmetatable(fields, of_texts)
+end
+
 -- One field as JSON text; nil and a problem where it is not one, nil alone where it is absent.
 local function pack_field(name, value)
   if not is_json_field[name] then
@@ -138,6 +150,32 @@ local function pack_field(name, value)
   return encode(name, value)
 end
 
+-- The check of an item of texts: where all is well the table itself becomes the packed item.
+local function check_texts(raw)
+  local bytes, id = 0, raw.id
+  for name, text in next, raw do
+    bytes = bytes + #text
+    if name == "id" then
+      if not id_text(text) then return nil end
+    elseif not is_json_field[name] then
+      return nil
+    elseif text == "null" and name ~= "input" then
+      raw[name] = nil
+    elseif shape[name] then
+      raw[name] = pack_field(name, json.decode(text))
+      if raw[name] == nil then raw[name] = text return nil end
+    end
+  end
+  if not raw.input or bytes > item.MAX_BYTES then return nil end
+  setmetatable(raw, nil)
+  raw.id, raw.item_id = nil, id
+  if not id then
+    raw.item_id = require("evalua.native.text").sha256(json.canonical(raw.input, "identity")):sub(1, AUTO_ID_DIGITS)
+    raw.auto_id = true
+  end
+  return raw
+end
+
 ---Checks an item and packs it; tells every problem it has.
 ---@param raw any what the user wrote
 ---@return table|nil packed item_id, auto_id and the fields as JSON texts
@@ -146,7 +184,15 @@ function item.check(raw)
   if type(raw) ~= "table" then
     return nil, { ("an item is a table with an input, not a %s"):format(type(raw)) }
   end
-  if getmetatable(raw) == unreadable then return nil, { raw.problem } end
+  local kind = getmetatable(raw)
+  if kind == unreadable then return nil, { raw.problem } end
+  if kind == of_texts then
+    local packed = check_texts(raw)
+    if packed then return packed end
+    local values = {}
+    for name, text in next, raw do if name == "id" then values.id = text else values[name] = json.decode(text) end end
+    raw = values
+  end
   local packed, bytes, problems = {}, 0, nil
   local function add(problem)
     problems = problems or {}

@@ -164,10 +164,14 @@ local function each_csv(self)
 end
 
 -- One line of a JSONL file as an item.
-local function read_line(self, line)
+local function read_line(self, line, as_texts)
   local item = require "evalua.item"
   if #line > MAX_LINE_BYTES then
     return item.unreadable(("the line has %d bytes, the limit (MAX_LINE_BYTES) is %d"):format(#line, MAX_LINE_BYTES))
+  end
+  if as_texts then -- the values are never looked at: their texts will do
+    local fields, id = json.fields(line)
+    if fields and (id or fields.id == nil) then return item.from_texts(fields, id) end
   end
   local row, wrong = json.decode(line)
   if row == nil then return item.unreadable("not JSON: " .. wrong) end
@@ -182,7 +186,7 @@ local function read_line(self, line)
   return map_row(self.mapping, row) or item.unreadable("the mapping function returned nil, not an item")
 end
 
-local function each_jsonl(self)
+local function each_jsonl(self, as_texts)
   local file, problem = io.open(self.path, "rb")
   if not file then fail.usage("cannot read items: %s", problem) end
   local line_number = 0
@@ -196,21 +200,25 @@ local function each_jsonl(self)
       end
       line_number = line_number + 1
       if line_number == 1 and line:sub(1, 3) == "\239\187\191" then line = line:sub(4) end
-      if line:find("%S") then return read_line(self, line), ("%s:%d"):format(self.path, line_number) end
+      if line:find("%S") then return read_line(self, line, as_texts), ("%s:%d"):format(self.path, line_number) end
     end
     return nil
   end
 end
 
 ---Iterates over the rows as (raw item, "file:line"); every call starts from the beginning.
+---@param for_packing boolean|nil the items are only packed (item.check): some are item.from_texts then
 ---@return fun(): table|nil, string|nil
-function source_methods:each()
+function source_methods:each(for_packing)
   if self.kind == "csv" then return each_csv(self) end
-  return each_jsonl(self)
+  return each_jsonl(self, for_packing and self.is_plain)
 end
 
 local function make(kind, path, mapping, delimiter)
-  return setmetatable({ kind = kind, path = path, mapping = mapping, delimiter = delimiter }, source_methods)
+  local is_plain = not (mapping.whole or mapping.fields)
+  for _, word in ipairs(mapping_words) do is_plain = is_plain and next(mapping[word]) == nil end
+  return setmetatable({ kind = kind, path = path, mapping = mapping, delimiter = delimiter, is_plain = is_plain },
+    source_methods)
 end
 
 ---True for what eval.csv and eval.jsonl return.

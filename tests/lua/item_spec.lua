@@ -93,3 +93,34 @@ t.test("unpacking gives a strict record; null at the top is nil", function()
   t.raises(function() return record.groundtruth end,
     'unknown field "groundtruth" of item; did you mean "ground_truth"?')
 end)
+
+-- Lines of a file go a shorter way to the same packed item, or to the same problems.
+t.test("an item of texts packs as its values do", function()
+  local lines = {
+    '{"id":"a","input":"x","ground_truth":null,"metadata":{"b":[1,1.0,-0.0],"a":{}},"tags":["t"]}',
+    '{"input":{"z":1e2,"a":[]}}', '{"id":"a","input":null}', '{"id":7,"input":1}', '{"id":"\\u0061","input":1}',
+    '{"id":null,"input":1}', '{"id":"","input":1}', '{"id":"a\\u0000","input":1}', '{"id":"a"}', '{}',
+    '{"input":1,"inptu":2}', '{"input":1,"tags":3}', '{"input":1,"tags":{}}', '{"input":1,"scorers":["a",{"id":"b"}]}',
+    '{"input":1,"expect":[{"contains":"refund"}]}', '{"input":1,"expect":[{"contians":"refund"}]}',
+    '{"input":1,"source":{"type":"csv"},"output":"\\ud83d\\ude00 \\u00e9","context":9007199254740993}',
+    '{"input":1,"metadata":[1]}', '{"input":1,"metadata":null,"tags":null}',
+  }
+  for _, line in ipairs(lines) do
+    local value = assert(json.decode(line))
+    local expected, problems = item.check(value)
+    local fields, id = json.fields(line)
+    if id or fields.id == nil then
+      local packed, found = item.check(item.from_texts(fields, id))
+      t.identical({ packed or false, found or false }, { expected or false, problems or false }, line)
+    end
+  end
+end)
+
+t.test("what is no object of single members has no fields", function()
+  for _, text in ipairs { "1", "[]", '{"a":1,"a":2}', '{"a":{"b":1,"b":2}}', '{"a":1', '{"a":1} x', "" } do
+    t.equal(json.fields(text), nil, text)
+  end
+  local many = {}
+  for index = 1, 40 do many[index] = ('"k%d":%d'):format(index, index) end
+  t.equal(json.fields("{" .. table.concat(many, ",") .. "}"), nil)
+end)
