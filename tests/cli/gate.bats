@@ -35,11 +35,55 @@ no_regression='eval.rules.no_regression("exact")'
     "japan   exact   1.00 to 0.00" "Lyon" "Cusco" "Kyoto" \
     "short is as it was: 1.00 over 3 items"
   [ "$(wc -l <<<"$output")" -le 24 ]
+  on_terminal 80 run
+  first_screen "exact fell by 1.00: 1.00 to 0.00 over 3 items" "france" "peru" "japan" "Lyon" "Cusco" "Kyoto"
   evalua show latest --format json
   equal "$(json 'd["git"]["dirty"]')" true
   equal "$(json 'd["git"]["commit"]')" "$(git rev-parse HEAD)"
   equal "$(query 'select command_line from experiments where number = 2')" "evalua run"
   equal "$(query 'select host from experiments where number = 2')" "$(hostname)"
+}
+
+# first_screen TEXT...: each is in the first 24 lines of 80 columns, words that were broken apart joined again.
+first_screen() {
+  fits 80
+  local screen text
+  screen=$(head -24 <<<"$output" | tr -s ' \n' ' ')
+  for text in "$@"; do
+    [[ $screen == *"$text"* ]] || { echo "the first screen does not say: $text"; echo "$output"; return 1; }
+  done
+}
+
+@test "the first screen says it too where there are many items, scorers, slices and warnings" {
+  suite big.eval.lua <<'LUA'
+local wrong = tonumber(eval.param { name = "wrong", default = "0" })
+local items = {}
+for number = 1, 300 do
+  items[number] = { id = ("customer-ticket-%03d"):format(number), ground_truth = "The answer to question " .. number,
+    input = "A question that takes a whole sentence to ask, of a customer who has the number " .. number .. ".",
+    metadata = { lang = ({ "de", "en", "fr", "es" })[number % 4 + 1] } }
+end
+local scorers = { eval.scorers.levenshtein, eval.scorers.exact }
+for number = 1, 5 do
+  scorers[#scorers + 1] = eval.scorer { id = "tone_" .. number,
+    score = function(run) return (#run.output + number * tonumber(run.item_id:sub(-3)) * (wrong + 7)) % 10 / 10 end }
+end
+eval.experiment { name = "answers", dataset = items, slices = { "metadata.lang" }, tolerance = 20, scorers = scorers,
+  target = function(_, item)
+    local number = tonumber(item.id:sub(-3))
+    if number % 50 == 0 then error("the provider is overloaded") end
+    return number % 10 < wrong and "I do not know." or item.ground_truth
+  end,
+  rules = { eval.rules.at_least("exact", 0.5), eval.rules.no_regression("exact"),
+    eval.rules.no_regression("levenshtein"), eval.rules.max_latency("2s", { percentile = 95 }) } }
+LUA
+  evalua run big.eval.lua
+  evalua accept
+  expect 0
+  on_terminal 80 run big.eval.lua -p wrong=4
+  first_screen "exact fell by 0.39" "customer-ticket-001" "customer-ticket-002" "customer-ticket-003"
+  # And so does the last one, where a terminal stops.
+  [[ $(tail -24 <<<"$output") == *"exact fell by 0.39; see customer-ticket-001"* ]]
 }
 
 @test "exit 0: everything holds, and with an accepted run the comparison passes" {

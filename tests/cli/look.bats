@@ -180,7 +180,7 @@ LUA
     fits $width
     on_terminal $width compare latest~1 latest
     fits $width
-    prints "no_worse" "no room for: test, same"
+    prints "no worse" "no room for: test, same"
     on_terminal $width list
     fits $width
     on_terminal $width list datasets

@@ -35,18 +35,118 @@ no_commands() {
   ! grep -q -E '^[[:space:]]*::|##\[' "$1" || { echo "$1 has a workflow command:"; grep -n -E '^\s*::|##\[' "$1"; return 1; }
 }
 
-@test "a hostile output is inert in every file format" {
+# inert FORMAT: what the last command printed. JSON and HTML have their own ways to hold such text.
+inert() {
+  printf '%s\n' "$output" >out.txt
+  [ -s out.txt ] || { echo "$1 printed nothing"; return 1; }
+  harmless_bytes out.txt
+  case $1 in
+    html) ! grep -q '<script>alert' out.txt ;;
+    github) [ "$(grep -c -v '^::\(error\|warning\) ' out.txt)" -eq 0 ] && ! grep -q '##\[' out.txt ;;
+    pretty) grep -v -E '^::(stop-commands::)?evalua-[0-9a-f-]+(::)?$' out.txt >rest.txt || true
+      no_commands rest.txt ;;
+    *) no_commands out.txt ;;
+  esac
+  case $1 in
+    json | gitlab) python3 -m json.tool out.txt >/dev/null ;;
+    jsonl) while read -r line; do python3 -m json.tool <<<"$line" >/dev/null || return 1; done <out.txt ;;
+    junit) ! command -v xmllint >/dev/null || xmllint --noout out.txt ;;
+    csv) python3 -c 'import csv; assert len({len(r) for r in csv.reader(open("out.txt", newline=""))}) == 1' ;;
+    openmetrics) openmetrics_grammar out.txt ;;
+  esac
+}
+
+# What OpenMetrics asks for: each family once, its TYPE before its samples, no series twice, # EOF as the last line.
+openmetrics_grammar() {
+  if command -v promtool >/dev/null; then promtool check metrics <"$1" || return 1; fi
+  python3 - "$1" <<'PY'
+import re, sys
+text = open(sys.argv[1], encoding="utf-8").read()
+assert text.endswith("# EOF\n") and text.count("# EOF") == 1
+name, label = r"[a-zA-Z_:][a-zA-Z0-9_:]*", r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
+sample = re.compile(rf"({name})\{{({label}(?:,{label})*)\}} (-?[0-9.]+(?:e[+-]?[0-9]+)?)$")
+family, seen, series = None, set(), set()
+for line in text.split("\n")[:-2]:
+    kind = re.match(rf"# TYPE ({name}) (gauge|counter)$", line)
+    if kind:
+        assert kind[1] not in seen, line
+        family = kind[1]
+        seen.add(family)
+    elif line.startswith("# "):
+        assert re.match(rf"# (HELP|UNIT) {family} .+", line), line
+    else:
+        found = sample.match(line)
+        assert found and found[1] == family, line
+        assert (found[1], found[2]) not in series, line
+        series.add((found[1], found[2]))
+assert series
+PY
+}
+
+FORMATS="pretty json jsonl junit markdown html csv github gitlab openmetrics"
+
+@test "a hostile output is inert in every format of every command" {
   hostile_suite
-  evalua run hostile.eval.lua -o r.xml -o r.md -o r.html -o r.csv -o r.json -o r.jsonl -o r.prom
+  "$EVALUA" run hostile.eval.lua >/dev/null || true
+  "$EVALUA" accept 1 >/dev/null
+  local format
+  for where in outside workflow; do
+    [ $where = outside ] || export GITHUB_ACTIONS=true GITHUB_STEP_SUMMARY=$PWD/step.md
+    for format in $FORMATS; do
+      evalua run hostile.eval.lua --format $format
+      expect 1
+      inert $format
+      printf '%s\n' "$stderr" | grep -v '^::\(error\|warning\) ' >err.txt || true
+      harmless_bytes err.txt
+      no_commands err.txt
+      evalua show 1 --format $format
+      expect 0
+      inert $format
+    done
+    for format in pretty json markdown html csv github; do
+      evalua compare 1 2 --format $format
+      expect 0
+      [ -z "$output" ] || inert $format
+    done
+    for format in pretty json markdown html csv; do
+      evalua trend 'hostile <b>' --format $format
+      expect 0
+      inert $format
+    done
+    for format in pretty json jsonl; do
+      evalua show 1 'evil<script>"'"'&|\`" --format $format
+      expect 0
+      inert $format
+    done
+  done
+  harmless_bytes step.md
+  no_commands step.md
+}
+
+@test "-o picks by ending and repeats, in run, show, compare and trend; nothing is left over" {
+  hostile_suite
+  evalua run hostile.eval.lua -o r.xml -o r.md -o r.html -o r.csv -o r.json -o r.jsonl -o r.prom -o r.gitlab.json
   expect 1
-  for file in r.xml r.md r.html r.csv r.json r.jsonl r.prom; do
+  evalua show 1 -o s.xml -o s.md -o s.html -o s.csv -o s.json -o s.jsonl -o s.prom -o s.gitlab.json
+  expect 0
+  evalua compare 1 1 -o c.md -o c.html -o c.csv -o c.json
+  expect 0
+  evalua trend 'hostile <b>' -o t.md -o t.html -o t.csv -o t.json
+  expect 0
+  for file in {r,s}.{xml,md,html,csv,json,jsonl,prom,gitlab.json} {c,t}.{md,html,csv,json}; do
     [ -s "$file" ] || { echo "no $file"; return 1; }
     harmless_bytes "$file"
+    [[ $file == *.html ]] || no_commands "$file"
   done
-  for file in r.xml r.md r.csv r.prom; do no_commands "$file"; done
-  printf '%s\n' "$output" >r.txt
-  harmless_bytes r.txt
+  # Every report is of the same data: what show writes of a run is what run wrote.
+  for ending in xml md csv prom gitlab.json; do cmp r.$ending s.$ending; done
+  python3 -c 'import json
+run, show = json.load(open("r.json"))["experiments"][0], json.load(open("s.json"))
+assert run["results"] == show["results"] and run["scorers"] == show["scorers"]'
   [ -z "$(ls ./*.part 2>/dev/null)" ]
+  evalua trend 'hostile <b>' -o t.xml
+  expect 2
+  says ".html"
 }
 
 @test "junit is well formed, of the schema that CI reads, with failures and errors apart" {
@@ -102,6 +202,42 @@ for row in rows:
     for cell in row.values():
         assert cell[:1] not in ("=", "+", "@"), cell
 PY
+}
+
+@test "an item with several trials is one row in html and one case in junit, and a line each in csv" {
+  suite trials.eval.lua <<'LUA'
+eval.experiment { name = "t", trials = { count = 5, reducer = eval.reducers.at_least(2) }, tolerance = 3,
+  dataset = { { id = "a", input = 2 }, { id = "b", input = 5 }, { id = "c", input = 1 }, { id = "d", input = 9 } },
+  target = function(input, item)
+    if input == 9 then error("never") end
+    return item.trial <= input
+  end,
+  scorers = { eval.scorer { id = "right", score = function(run) return run.output end } } }
+LUA
+  evalua run trials.eval.lua -o r.html -o r.xml -o r.csv -o r.md -o r.gitlab.json
+  expect 0
+  equal "$(wc -l <r.csv)" 21
+  equal "$(cut -d, -f3-6 r.csv | sed -n '2p;4p;21p')" "$(printf '%s\n' a,1,ok,true a,3,ok,false d,5,error,false)"
+  python3 - <<'PY'
+import json, re
+text = open("r.html", encoding="utf-8").read()
+rows = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S).group(1))["runs"][0]["rows"]
+assert [(r[0], r[1], r[2], r[10]) for r in rows] == [("a", "ok", 1, "2 of 5"), ("b", "ok", 1, "5 of 5"),
+    ("c", "ok", 0, "1 of 5"), ("d", "error", None, "0 ok of 5")], [(r[0], r[1], r[2], r[10]) for r in rows]
+assert [trial[1] for trial in rows[0][11]] == [1, 1, 0, 0, 0] and len(rows[3][11]) == 5
+entries = json.load(open("r.gitlab.json"))
+assert [(e["check_name"], e["description"].split(":")[0]) for e in entries] == [
+    ("evalua-not_passed", "t, item c"), ("evalua-target_error", "t, item d")], entries
+PY
+  "$EVALUA" run trials.eval.lua >/dev/null
+  evalua compare 1 2 -o c.csv -o c.html
+  equal "$(sed -n '2,4p' c.csv)" "$(printf '%s\n' 1,2,right,a,1,1,0 1,2,right,b,1,1,0 1,2,right,c,0,0,0)"
+  command -v xmllint >/dev/null || skip "no xmllint"
+  xmllint --noout --relaxng "$BATS_TEST_DIRNAME/junit.rng" r.xml
+  equal "$(xmllint --xpath 'count(//testcase)' r.xml)" 4
+  equal "$(xmllint --xpath 'string(//testcase[failure]/@name)' r.xml)" c
+  equal "$(xmllint --xpath 'string(//testcase[failure]/failure/@message)' r.xml)" "passed in 1 of 5 trials"
+  equal "$(xmllint --xpath 'string(//testcase[error]/@name)' r.xml)" d
 }
 
 @test "markdown is a compact table under a hidden marker, values in code" {
@@ -168,7 +304,7 @@ import json, re
 text = open("c.html").read()
 data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S).group(1))
 rows = data["pairs"][0]["rows"]
-assert [r[0] for r in rows] == ["a", "b", "c"] and [r[9] for r in rows] == [0, 0, 1], rows
+assert [r[0] for r in rows] == ["a", "b", "c"] and [r[9] for r in rows] == [7, 7, 4], rows
 assert rows[2][7:9] == ["THREE", "DREI"]
 assert json.load(open("c.json"))["scorers"]["exact"]["improved"] == 1
 PY
@@ -183,6 +319,32 @@ PY
   expect 0
   [ "$(stat -c %s r.html)" -lt 3000000 ]
   [ "$(grep -c '^\["n' r.html)" -eq 10000 ]
+}
+
+@test "html of very many items keeps those that matter, says so, and stays small" {
+  suite many.eval.lua <<'LUA'
+local shift = tonumber(eval.param { name = "shift", default = "0" })
+local items, long = {}, ("A sentence that a model wrote, and that is not short. "):rep(8)
+for number = 1, 30000 do
+  items[number] = { id = ("item-%06d"):format(number), input = number .. " " .. long, ground_truth = long .. number }
+end
+eval.dataset { name = "many", items = items }
+eval.experiment { name = "many", dataset = "many", scorers = { eval.scorers.exact },
+  target = function(_, item) return (tonumber(item.id:sub(6)) + shift) % 100 == 0 and long or item.ground_truth end }
+LUA
+  "$EVALUA" run many.eval.lua >/dev/null
+  "$EVALUA" run many.eval.lua -p shift=1 >/dev/null
+  evalua compare 1 2 -o c.html
+  expect 0
+  [ "$(stat -c %s c.html)" -lt 20000000 ]
+  python3 - <<'PY'
+import json, re
+text = open("c.html", encoding="utf-8").read()
+pair = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S).group(1))["pairs"][0]
+assert pair["total"] == 30000 and 15000 <= len(pair["rows"]) <= 20000, len(pair["rows"])
+changes = [row[9] for row in pair["rows"]]
+assert changes.count(2) == 300 and changes.count(4) == 300, (changes.count(2), changes.count(4))
+PY
 }
 
 @test "in a workflow there are annotations within the limits and a step summary" {
@@ -303,5 +465,6 @@ PY
     expect 0
     printf '%s\n' "$output" >out.txt
     harmless_bytes out.txt
+    no_commands out.txt
   done
 }

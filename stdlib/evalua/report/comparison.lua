@@ -1,23 +1,27 @@
--- What a person reads of a comparison: per scorer the difference with its interval, p and verdict, then the items.
+-- What a person reads of a comparison: per scorer the difference with its interval, p and verdict, then the items, the
+-- worst of them with both outputs. Several comparisons with the same baseline stand in one table.
 
-local pretty = require "evalua.report.pretty"
-local text = require "evalua.report.text"
 local json = require "evalua.json"
+local text = require "evalua.report.text"
+local views = require "evalua.report.view"
+local word_diff = require "evalua.report.word_diff"
 
 local comparison = {}
 
 local LISTED = 10
+local DIFFS_SHOWN = 3
+local TEXT_BYTES_MAX = 20000 -- of an output that is compared word by word
 
 local function present(value)
   if value == nil or value == json.null then return nil end
   return value
 end
 
-local function put(view, ...) pretty.line(view, ...) end
+local function put(view, ...) views.say(view, ...) end
 
 local function sorted_keys(map)
   local keys = {}
-  for key in pairs(map or {}) do keys[#keys + 1] = key end
+  for key in pairs(present(map) or {}) do keys[#keys + 1] = key end
   table.sort(keys)
   return keys
 end
@@ -34,44 +38,136 @@ local function p_text(value)
   return ("%.2g"):format(value)
 end
 
+---What a side of a comparison is called: the file, or name, variant and number.
+---@param side table
+---@return string clean text
 local function title(side)
   local variant = present(side.variant)
   if present(side.file) then return text.clean(side.file) end
-  return ("%s%s #%s"):format(text.clean(side.name or "?"), variant and variant ~= ""
-    and (" [%s]"):format(text.clean(variant)) or "", tostring(side.number or "?"))
+  local set = present(side.score_set)
+  return ("%s%s #%s%s"):format(text.clean(side.name or "?"), variant and variant ~= ""
+    and (" [%s]"):format(text.clean(variant)) or "", tostring(side.number or "?"), set and ("@" .. set) or "")
 end
 
-local function put_scorers(view, result, ids)
-  local rows = {}
-  for _, id in ipairs(ids) do
-    local scorer = result.scorers[id]
-    local ci = present(scorer.ci)
-    local low, high = ci and present(ci[1] or ci.low), ci and present(ci[2] or ci.high)
-    rows[#rows + 1] = {
-      text.clean(id), tostring(scorer.n or 0), text.number(present(scorer.baseline_mean)),
-      text.number(present(scorer.candidate_mean)), signed(present(scorer.delta)),
-      low and high and ("%s to %s"):format(signed(low), signed(high)) or "-", p_text(present(scorer.p_value)),
-      tostring(scorer.improved or 0), tostring(scorer.regressed or 0), tostring(scorer.same or 0),
-      scorer.verdict or "-", (present(scorer.test) or "-"):gsub("_", " ") .. "",
-    }
-  end
-  pretty.table(view, {
-    { title = "scorer", flexible = true }, { title = "n", right = true }, { title = "baseline", right = true },
-    { title = "now", right = true }, { title = "delta", right = true },
-    { title = "95% interval", right = true, drop = 6 }, { title = "p", right = true, drop = 3 },
+-- Tables -------------------------------------------------------------------------------------------------------------
+
+local function interval_text(entry)
+  local ci = present(entry.ci)
+  local low, high = ci and present(ci[1] or ci.low), ci and present(ci[2] or ci.high)
+  return low and high and ("%s to %s"):format(signed(low), signed(high)) or "-"
+end
+
+local function count_text(value) return present(value) and tostring(value) or "-" end
+
+-- The cells of one entry, in the order of `columns`.
+local function cells_of(entry)
+  local p = present(entry.p_adjusted) or present(entry.p_value)
+  local before, now = text.two_numbers(present(entry.baseline_mean), present(entry.candidate_mean))
+  return { tostring(entry.n or 0), before, now, signed(present(entry.delta)), interval_text(entry), p_text(p),
+    count_text(entry.improved), count_text(entry.regressed), count_text(entry.same),
+    (entry.verdict or "-"):gsub("_", " ") .. "", (present(entry.test) or "-"):gsub("_", " ") .. "" }
+end
+
+local function verdict_colour(cell) return text.verdict_colour((cell:gsub(" ", "_"))) end
+
+local function columns_of(confidence)
+  return {
+    { title = "n", right = true }, { title = "baseline", right = true, drop = 7 }, { title = "now", right = true },
+    { title = "delta", right = true }, { title = ("%g%% interval"):format(confidence * 100), right = true, drop = 6 },
+    { title = "p", right = true, drop = 3 },
     { title = "improved", right = true, narrow = true, drop = 4 },
     { title = "regressed", right = true, narrow = true, drop = 5 },
-    { title = "same", right = true, drop = 2 }, { title = "verdict", colour = text.verdict_colour },
+    { title = "same", right = true, drop = 2 }, { title = "verdict", colour = verdict_colour },
     { title = "test", drop = 1 },
-  }, rows)
-  for _, id in ipairs(ids) do
-    local scorer = result.scorers[id]
-    if scorer.verdict == "inconclusive" and present(scorer.mde) then
-      put(view, ("%s: with n = %d only a difference of %s or more would be seen"):format(text.clean(id), scorer.n or 0,
-        text.number(scorer.mde + 0.0)))
+  }
+end
+
+local function confidence_of(result)
+  for _, map in ipairs { result.scorers, present(result.metrics) or {} } do
+    for _, entry in pairs(map) do
+      if present(entry.confidence) then return entry.confidence end
+    end
+  end
+  return 0.95
+end
+
+-- Scorers and metrics, in this order: { id, entry }.
+local function entries_of(result, wanted)
+  local list = {}
+  for _, map in ipairs { result.scorers, present(result.metrics) or {} } do
+    for _, id in ipairs(wanted or sorted_keys(map)) do
+      if map[id] then list[#list + 1] = { id, map[id] } end
+    end
+  end
+  return list
+end
+
+local function put_table(view, first_columns, rows, confidence)
+  local columns = {}
+  for _, column in ipairs(first_columns) do columns[#columns + 1] = column end
+  for _, column in ipairs(columns_of(confidence)) do columns[#columns + 1] = column end
+  views.table(view, columns, rows)
+end
+
+local function row_of(first_cells, entry)
+  local row = {}
+  for _, cell in ipairs(first_cells) do row[#row + 1] = cell end
+  for _, cell in ipairs(cells_of(entry)) do row[#row + 1] = cell end
+  return row
+end
+
+local function put_notes(view, entries)
+  for _, pair in ipairs(entries) do
+    local id, entry = text.clean(pair[1]), pair[2]
+    if entry.verdict == "inconclusive" and present(entry.mde) then
+      put(view, ("%s: with n = %d only a difference of %s or more would be seen"):format(id, entry.n or 0,
+        text.number(entry.mde + 0.0)))
+    end
+    if present(entry.clusters) then
+      put(view, ("%s: errors over %s"):format(id, text.count(entry.clusters, "cluster")))
+    end
+    local delta, better = present(entry.delta), entry.higher_is_better ~= false
+    local gains = (present(entry.improved) or 0) - (present(entry.regressed) or 0)
+    if delta and delta ~= 0 and gains ~= 0 and (delta > 0 == better) ~= (gains > 0) then
+      put(view, ("%s: the mean %s although more items %s (%d) than %s (%d); the few changed more"):format(id,
+        delta > 0 and "rose" or "fell", gains > 0 and "improved" or "regressed", gains > 0 and entry.improved
+        or entry.regressed, gains > 0 and "regressed" or "improved", gains > 0 and entry.regressed or entry.improved))
     end
   end
 end
+
+local function put_scorers(view, result, wanted)
+  local entries, rows = entries_of(result, wanted), {}
+  if #entries == 0 then return end
+  for position, pair in ipairs(entries) do rows[position] = row_of({ text.clean(pair[1]) }, pair[2]) end
+  put(view, "")
+  put_table(view, { { title = "scorer", flexible = true } }, rows, confidence_of(result))
+  put_notes(view, entries)
+end
+
+local function put_slices(view, result, wanted)
+  local slices = present(result.slices)
+  for _, field in ipairs(sorted_keys(slices)) do
+    local rows = {}
+    local values = sorted_keys(slices[field])
+    table.sort(values, function(a, b)
+      local n_a, n_b = slices[field][a].n, slices[field][b].n
+      if n_a ~= n_b then return n_a > n_b end
+      return a < b
+    end)
+    for _, value in ipairs(values) do
+      for _, pair in ipairs(entries_of(slices[field][value], wanted)) do
+        rows[#rows + 1] = row_of({ text.clean(value), text.clean(pair[1]) }, pair[2])
+      end
+    end
+    put(view, "")
+    put_table(view, { { title = text.clean(field), flexible = true }, { title = "scorer", flexible = true } }, rows,
+      confidence_of(result))
+    if #values > 1 then put(view, "p is Holm-adjusted over the slices") end
+  end
+end
+
+-- Items --------------------------------------------------------------------------------------------------------------
 
 local function put_changes(view, changes, heading, limit)
   if not changes or #changes == 0 then return end
@@ -83,9 +179,42 @@ local function put_changes(view, changes, heading, limit)
   end
   put(view, "")
   put(view, view.paint("bold", heading), #changes > #rows and (" (%d of %d)"):format(#rows, #changes) or "")
-  pretty.table(view, { { title = "item", flexible = true }, { title = "scorer", flexible = true },
+  views.table(view, { { title = "item", flexible = true }, { title = "scorer", flexible = true },
     { title = "baseline", right = true },
     { title = "now", right = true } }, rows)
+end
+
+-- The output of an item as text; nil where the run, or the baseline file, has none.
+local function output_of(store, side, item_id)
+  local id = present(side.experiment_id)
+  if not id or present(side.file) then return nil end
+  local rows = store:results(id, { item_id = item_id, after = 0, limit = 1 })
+  local raw = rows and rows[1] and rows[1].output
+  if not raw or #raw > TEXT_BYTES_MAX then return nil end
+  local value = json.decode(raw)
+  if type(value) == "string" then return text.clean(value) end
+  return text.clean(value ~= nil and json.encode(value, { pretty = true }) or raw)
+end
+
+-- Both outputs of the items that fell most.
+local function put_diffs(view, store, result)
+  local shown, seen = 0, {}
+  for _, change in ipairs(result.regressions or {}) do
+    if shown == DIFFS_SHOWN then break end
+    local before = not seen[change.item_id] and output_of(store, result.baseline, change.item_id)
+    local after = before and output_of(store, result.candidate, change.item_id)
+    seen[change.item_id] = true
+    if after and before ~= after then
+      shown = shown + 1
+      put(view, "")
+      put(view, view.paint("bold", text.clean(change.item_id)), (": %s %s to %s"):format(text.clean(change.scorer_id),
+        text.number(present(change.baseline)), text.number(present(change.candidate))))
+      for _, line in ipairs(word_diff.lines(before, after, { width = view.width, paint = view.paint,
+        titles = { "output in the baseline", "output now" } })) do
+        view.write(line .. "\n")
+      end
+    end
+  end
 end
 
 local function put_new_failures(view, result, limit)
@@ -100,6 +229,26 @@ local function put_new_failures(view, result, limit)
     and (" and %d more"):format(count - #shown) or ""))
 end
 
+-- The run as a whole -------------------------------------------------------------------------------------------------
+
+local USAGE_NAMES = { { "input_tokens", "input tokens" }, { "output_tokens", "output tokens" }, { "cost", "cost" } }
+
+local function usage_text(usage)
+  local parts = {}
+  for _, pair in ipairs(USAGE_NAMES) do
+    local before = present(usage.baseline) and present(usage.baseline[pair[1]])
+    local now = present(usage.candidate) and present(usage.candidate[pair[1]])
+    if before or now then
+      local function shown(value)
+        if not value then return "unknown" end
+        return pair[1] == "cost" and ("%.4g"):format(value) or ("%.0f"):format(value)
+      end
+      parts[#parts + 1] = ("%s %s, was %s"):format(pair[2], shown(now), shown(before))
+    end
+  end
+  return #parts > 0 and table.concat(parts, "; ") or nil
+end
+
 -- Lines beside the scores: success rate, latency, tokens and cost, where the comparison has them.
 local function put_rest(view, result)
   local success = present(result.success_rate)
@@ -108,37 +257,130 @@ local function put_rest(view, result)
       text.percent(present(success.baseline))))
   end
   local latency = present(result.latency_ms)
-  if latency then
-    local before, now = present(latency.baseline), present(latency.candidate)
-    if type(before) == "table" and type(now) == "table" then
-      put(view, ("latency: p50 %s, was %s; p95 %s, was %s"):format(text.duration(present(now.p50)),
-        text.duration(present(before.p50)), text.duration(present(now.p95)), text.duration(present(before.p95))))
+  local before, now = latency and present(latency.baseline), latency and present(latency.candidate)
+  if type(before) == "table" and type(now) == "table" then
+    local parts = {}
+    for position, name in ipairs { "p50", "p95", "p99" } do
+      parts[position] = ("%s %s, was %s"):format(name, text.duration(present(now[name])),
+        text.duration(present(before[name])))
     end
+    put(view, "latency: " .. table.concat(parts, "; "))
   end
+  local usage = present(result.usage)
+  local shown = usage and usage_text(usage)
+  if shown then put(view, "usage: " .. shown) end
 end
 
----One comparison.
----@param view table of pretty.view
----@param result table a comparison as evalua.compare makes it
----@param options {only: string?, limit: integer?, scorers: string[]?}
-function comparison.put(view, result, options)
-  local limit = options.limit or LISTED
-  put(view, view.paint("bold", title(result.candidate)), " against ", view.paint("bold", title(result.baseline)), ": ",
-    view.paint(text.verdict_colour(result.verdict), result.verdict))
+local function put_warnings(view, result)
   for _, warning in ipairs(result.warnings or {}) do
     put(view, view.paint("yellow", "warning"), ": ", text.clean(warning))
   end
-  local items = result.items or {}
-  put(view, ("%s paired"):format(text.count(items.paired or 0, "item")))
-  local ids = options.scorers or sorted_keys(result.scorers)
-  if #ids > 0 then
-    put(view, "")
-    put_scorers(view, result, ids)
-  end
-  put_rest(view, result)
+end
+
+local function paired_text(result)
+  local where = present(result.where)
+  return ("%s paired%s"):format(text.count((result.items or {}).paired or 0, "item"),
+    where and (" where " .. text.clean(where)) or "")
+end
+
+local function verdict_text(view, verdict) return view.paint(text.verdict_colour(verdict), (verdict:gsub("_", " "))) end
+
+---@class evalua.report.comparison_options
+---@field only string|nil list only items that "regressed", "improved" or "changed"
+---@field limit integer|nil of each list
+---@field scorers string[]|nil only these scorers and metrics
+
+-- What comes under the table of scorers.
+local function put_items(view, store, result, options)
+  local limit = options.limit or LISTED
   put_new_failures(view, result, limit)
-  if options.only ~= "improved" then put_changes(view, result.regressions, "regressed", limit) end
+  if options.only ~= "improved" then
+    put_changes(view, result.regressions, "regressed", limit)
+    put_diffs(view, store, result)
+  end
   if options.only ~= "regressed" then put_changes(view, result.improvements, "improved", limit) end
+end
+
+---One comparison.
+---@param view evalua.report.view
+---@param store table
+---@param result table a comparison as evalua.compare makes it
+---@param options evalua.report.comparison_options
+function comparison.put(view, store, result, options)
+  put(view, view.paint("bold", title(result.candidate)), " against ", view.paint("bold", title(result.baseline)), ": ",
+    verdict_text(view, result.verdict))
+  put_warnings(view, result)
+  put(view, paired_text(result))
+  put_scorers(view, result, options.scorers)
+  put_slices(view, result, options.scorers)
+  put_rest(view, result)
+  put_items(view, store, result, options)
+end
+
+-- The baseline's own row: what the others are held against.
+local function baseline_row(id, results)
+  for _, result in ipairs(results) do
+    local entry = result.scorers[id] or (present(result.metrics) or {})[id]
+    local mean = entry and present(entry.baseline_mean)
+    if mean then return mean end
+  end
+end
+
+local function ids_of(results, wanted)
+  if wanted then return wanted end
+  local seen, list = {}, {}
+  for _, map_name in ipairs { "scorers", "metrics" } do
+    local found = {}
+    for _, result in ipairs(results) do
+      for id in pairs(present(result[map_name]) or {}) do found[id] = true end
+    end
+    for _, id in ipairs(sorted_keys(found)) do
+      if not seen[id] then list[#list + 1] = id end
+      seen[id] = true
+    end
+  end
+  return list
+end
+
+---Several runs against the first, in one table.
+---@param view table
+---@param results table[] comparisons with the same baseline
+---@param wanted string[]|nil only these scorers and metrics
+function comparison.put_table(view, results, wanted)
+  local rows = {}
+  for _, id in ipairs(ids_of(results, wanted)) do
+    local mean = baseline_row(id, results)
+    rows[#rows + 1] = { text.clean(id), title(results[1].baseline), "", "", text.number(mean and mean + 0.0), "", "",
+      "", "", "", "", "baseline", "" }
+    for _, result in ipairs(results) do
+      local entry = result.scorers[id] or (present(result.metrics) or {})[id]
+      if entry then rows[#rows + 1] = row_of({ "", title(result.candidate) }, entry) end
+    end
+  end
+  put_table(view, { { title = "scorer", flexible = true }, { title = "run", flexible = true, minimum = 14 } }, rows,
+    confidence_of(results[1]))
+end
+
+---Several comparisons with the same baseline: the table of all, then what each says of its items.
+---@param view table
+---@param store table
+---@param results table[]
+---@param options evalua.report.comparison_options
+function comparison.put_all(view, store, results, options)
+  put(view, ("%s, each against the first, "):format(text.count(#results + 1, "run")),
+    view.paint("bold", title(results[1].baseline)))
+  put(view, "")
+  comparison.put_table(view, results, options.scorers)
+  for _, result in ipairs(results) do
+    put(view, "")
+    put(view, view.paint("bold", title(result.candidate)), ": ", verdict_text(view, result.verdict), ", ",
+      paired_text(result))
+    put_warnings(view, result)
+    put_notes(view, entries_of(result, options.scorers))
+    put_slices(view, result, options.scorers)
+    put_rest(view, result)
+    put_items(view, store, result, { only = options.only, limit = options.limit or DIFFS_SHOWN })
+  end
 end
 
 return comparison

@@ -1,10 +1,12 @@
--- CSV for spreadsheets: one line an item (newlines inside a value are written \n), a column per scorer.
+-- CSV for spreadsheets: one line an item and trial (newlines inside a value are written \n), a column per scorer.
 --
 -- Cells that a spreadsheet would run as a formula get a leading apostrophe; control characters are shown, not sent.
 -- For values without any change there is JSON.
 
 local parts = require "evalua.report.parts"
+local summaries = require "evalua.summary"
 local text = require "evalua.report.text"
+local trials = require "evalua.trials"
 
 local csv = {}
 
@@ -19,7 +21,8 @@ local function cell(value)
     return tonumber(short) == value and short or ("%.17g"):format(value)
   end
   value = parts.one_line(parts.cut(text.clean(value), CELL_BYTES_MAX))
-  if value:find("^%s*[=+@-]") and not tonumber(value) then value = "'" .. value end
+  -- Formulas of spreadsheets, and commands of a workflow's runner where the file is printed into its log.
+  if (value:find("^%s*[=+@-]") and not tonumber(value)) or value:find("^%s*::") then value = "'" .. value end
   if value:find('[",]') or value:find("^%s") or value:find("%s$") then
     value = '"' .. value:gsub('"', '""') .. '"'
   end
@@ -31,6 +34,9 @@ local function line(write, cells, count)
   for position = 1, count do out[position] = cell(cells[position]) end
   write(table.concat(out, ",") .. "\n")
 end
+
+-- A side of a comparison: its number, or its file.
+local function name_of(side) return parts.present(side.number) or parts.present(side.file) or "" end
 
 local function value_of(raw) return parts.text_of(raw, CELL_BYTES_MAX) end
 
@@ -70,21 +76,35 @@ function csv.runs(write, document)
   end
 end
 
----Writes the paired scores of comparisons: one line an item and scorer.
+-- How the scorers of a run reduce its trials, by key; empty where each item ran once.
+local function reductions_of(store, side)
+  local record = store:experiment(side.experiment_id)
+  local reduction = record and trials.of_record(record)
+  local found = {}
+  for _, definition in ipairs(record and summaries.scorers_of(store, record, true) or {}) do
+    found[definition.key] = trials.for_scorer(reduction, definition.applies)
+  end
+  return found
+end
+
+---Writes the paired scores of comparisons: one line an item and scorer, trials reduced.
 ---@param write fun(text: string)
 ---@param store table
 ---@param comparisons table[]
 function csv.comparisons(write, store, comparisons)
   line(write, { "baseline", "candidate", "scorer", "item_id", "baseline_score", "candidate_score", "delta" }, 7)
   for _, result in ipairs(comparisons) do
+    local of_before, of_after = reductions_of(store, result.baseline), reductions_of(store, result.candidate)
+    local baseline, candidate = name_of(result.baseline), name_of(result.candidate)
     for _, key in ipairs(parts.sorted_keys(result.scorers)) do
       local scorer = result.scorers[key]
+      local reductions = (of_before[key] or of_after[key]) and { of_before[key] or {}, of_after[key] or {} } or nil
       local before, after, ids = store:paired_scores(result.baseline.experiment_id, result.candidate.experiment_id,
-        scorer.scorer_id, scorer.step_id or "")
+        scorer.scorer_id, scorer.step_id or "", reductions)
       if not before then require("evalua.cli.fail").incomplete("scores cannot be read: %s", tostring(after)) end
       for position = 1, #before do
         local from, to = before:get(position), after:get(position)
-        line(write, { result.baseline.number, result.candidate.number, key, ids[position], from, to, to - from }, 7)
+        line(write, { baseline, candidate, key, ids[position], from, to, to - from }, 7)
       end
     end
   end

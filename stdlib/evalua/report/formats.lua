@@ -8,10 +8,11 @@ local formats = {}
 ---The format of a file by its ending.
 formats.by_ending = {
   json = "json", jsonl = "jsonl", xml = "junit", md = "markdown", html = "html", csv = "csv", prom = "openmetrics",
+  ["gitlab.json"] = "gitlab",
 }
 
 -- In the order in which messages list them.
-formats.endings = { "json", "jsonl", "xml", "md", "html", "csv", "prom" }
+formats.endings = { "json", "jsonl", "xml", "md", "html", "csv", "prom", "gitlab.json" }
 
 local writers = {
   junit = "evalua.report.junit", markdown = "evalua.report.markdown", csv = "evalua.report.csv",
@@ -39,7 +40,7 @@ function formats.comparisons(format, write, store, comparisons)
   if format == "csv" then
     require("evalua.report.csv").comparisons(write, store, comparisons)
   elseif format == "markdown" then
-    require("evalua.report.markdown").comparisons(write, comparisons)
+    require("evalua.report.markdown").comparisons(write, store, comparisons)
   elseif format == "html" then
     require("evalua.report.html").runs(write, { store = store, summaries = {}, comparisons = comparisons })
   else
@@ -64,17 +65,32 @@ local function comparisons_of(store, summaries)
     local before = type(side) == "table" and baseline_of(store, side, parts.present(summary.variant))
     local now = before and store:experiment(summary.experiment_id)
     if now then
-      local result = require("evalua.compare").pair(store, before, now, {})
+      local result = require("evalua.compare").pair(store, before, now, { across_datasets = true })
       -- What gated the run is adjusted for several rules: the report says the same.
       local judged = parts.present(summary.comparison)
       if judged then
         result.scorers, result.verdict = judged.scorers, judged.verdict
+        result.metrics = parts.present(judged.metrics) or result.metrics
         result.warnings = parts.present(judged.warnings) or result.warnings
       end
       list[#list + 1] = result
     end
   end
   return list
+end
+
+---Writes trends.
+---@param format string json, markdown, html or csv
+---@param write fun(text: string)
+---@param groups evalua.history_group[]
+function formats.trend(format, write, groups)
+  if format == "json" then
+    require("evalua.report.json").list(write, groups)
+  elseif format == "html" then
+    require("evalua.report.html").trend(write, groups)
+  else
+    require("evalua.report.trend")[format](write, groups)
+  end
 end
 
 ---What a report of runs is made of. The comparisons with the runs' baselines are made when a format asks for them.

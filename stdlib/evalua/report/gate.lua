@@ -1,17 +1,17 @@
 -- What a person reads first after a change: which scorer moved by how much against the baseline, and the items that
 -- show it best.
 
-local json = require "evalua.json"
+local phrases = require "evalua.report.phrases"
 local text = require "evalua.report.text"
+local views = require "evalua.report.view"
 
 local gate = {}
 
 local ITEMS_SHOWN = 3
+local WARNINGS_SHOWN = 3
+local LINES_FIRST = 4 -- scorers that stand above the items
 
-local function present(value)
-  if value == nil or value == json.null then return nil end
-  return value
-end
+local present = phrases.present
 
 local function number(value) return value and text.number(value + 0.0) or "-" end
 
@@ -57,10 +57,12 @@ local function scorer_text(key, scorer)
   local interval = ci and (", interval %s to %s"):format(signed(ci[1]), signed(ci[2])) or ""
   local test = p and (", p %s"):format(p >= 0.001 and ("%.3f"):format(p) or ("%.2g"):format(p)) or ""
   local mde = scorer.verdict == "inconclusive" and present(scorer.mde)
+  -- Where no pair differs from another there is nothing to reckon it from.
+  if mde and mde <= math.abs(delta) then mde = nil end
   local found = mde and (" (so few show differences from %s on)"):format(number(mde)) or ""
-  return ("%s %s: %s to %s %s%s%s; %d worse, %d better%s"):format(name, moved, number(scorer.baseline_mean),
-    number(scorer.candidate_mean), over, interval, test, scorer.regressed, scorer.improved,
-    found)
+  local before, now = text.two_numbers(scorer.baseline_mean + 0.0, scorer.candidate_mean + 0.0)
+  return ("%s %s: %s to %s %s%s%s; %d worse, %d better%s"):format(name, moved, before, now, over, interval, test,
+    scorer.regressed, scorer.improved, found)
 end
 
 local function title(summary)
@@ -101,61 +103,110 @@ local function worst_changes(comparison, keys)
   return list
 end
 
+-- The items that show it best, with what they got, had to get and got before.
 local function put_items(view, store, summary, keys)
-  local pretty = require "evalua.report.pretty"
   local shown, rows, has_before = {}, {}, false
   for _, change in ipairs(worst_changes(summary.comparison, keys)) do
     local row = row_of(store, summary, change.item_id) or {}
     local before = output_before(store, summary, change.item_id)
     has_before = has_before or before ~= nil
     shown[change.item_id] = true
+    local from, to = text.two_numbers(change.baseline + 0.0, change.candidate + 0.0)
     rows[#rows + 1] = { text.clean(change.item_id):gsub("\n", "\\n") .. "", text.clean(change.scorer_id),
-      ("%s to %s"):format(number(change.baseline), number(change.candidate)), text.preview(row.input),
-      text.preview(row.ground_truth), text.preview(row.output), before or "" }
+      ("%s to %s"):format(from, to), text.preview(row.input), text.preview(row.ground_truth),
+      text.preview(row.output), before or "" }
   end
   if #rows == 0 then return shown end
   local columns = {
-    { title = "item", flexible = true }, { title = "scorer", flexible = true }, { title = "score" },
+    { title = "item", flexible = true, minimum = 12 }, { title = "scorer", flexible = true }, { title = "score" },
     { title = "input", flexible = true, drop = 2 }, { title = "ground truth", flexible = true, drop = 1 },
     { title = "output", flexible = true },
   }
   if has_before then columns[7] = { title = "output before", flexible = true, drop = 3 } end
-  pretty.table(view, columns, rows)
+  views.table(view, columns, rows)
   return shown
 end
 
+-- Items that failed or do not pass, and were fine before.
+local function put_new_failures(view, comparison)
+  local count = present(comparison.new_failure_count) or 0
+  if count == 0 then return end
+  local names = {}
+  for position, failure in ipairs(comparison.new_failures) do
+    if position > ITEMS_SHOWN then break end
+    names[position] = ("%s (%s)"):format(text.clean(failure.item_id), failure.status)
+  end
+  views.say(view, ("  fine before, not now: %s: %s%s"):format(text.count(count, "item"), table.concat(names, ", "),
+    count > #names and ", ..." or ""))
+end
+
+local function put_warnings(view, comparison)
+  local warnings = present(comparison.warnings) or {}
+  local most = #warnings > WARNINGS_SHOWN + 1 and not view.full and WARNINGS_SHOWN or #warnings
+  for position = 1, most do
+    views.say(view, view.paint("yellow", "warning"), ": ", text.clean(warnings[position]))
+  end
+  if #warnings > most then
+    views.say(view, view.paint("yellow", "warning"), (": %d more of the comparison; --format json has all"):format(
+      #warnings - most))
+  end
+end
+
+-- A line for each scorer that moved, the worst news first; one for all that are as they were.
+local function scorer_lines(view, comparison, keys)
+  local lines, same = {}, {}
+  local function add(verdict, line)
+    lines[#lines + 1] = ("  %s  %s"):format(view.paint(text.verdict_colour(verdict), (verdict:gsub("_", " "))), line)
+  end
+  for _, key in ipairs(keys) do
+    local scorer = comparison.scorers[key]
+    local line = scorer_text(key, scorer)
+    if scorer.verdict == "no_worse" and line:find(" is as it was: ", 1, true) then
+      same[#same + 1] = line
+    else
+      add(scorer.verdict, line)
+    end
+  end
+  if #same > 0 then add("no_worse", table.concat(same, "; ")) end
+  return lines
+end
+
 ---The comparison of a run with its baseline, where it has one: scorers, warnings, and the items that fell most.
----@param view table of pretty.view
+---@param view evalua.report.view
 ---@param store table
 ---@param summary table
 ---@return table<string, boolean> shown ids of the items that are in it
 function gate.put(view, store, summary)
   local comparison = present(summary.comparison)
   if not comparison or not (present(summary.baseline) or present(summary.previous)) then return {} end
-  local pretty = require "evalua.report.pretty"
   local keys = ordered(comparison.scorers or {})
-  pretty.line(view, "")
-  pretty.line(view, view.paint("bold", title(summary)), ": ", view.paint(text.verdict_colour(comparison.verdict),
+  local lines = scorer_lines(view, comparison, keys)
+  views.put(view, "")
+  views.say(view, view.paint("bold", title(summary)), ": ", view.paint(text.verdict_colour(comparison.verdict),
     (comparison.verdict:gsub("_", " "))))
-  for _, warning in ipairs(present(comparison.warnings) or {}) do
-    pretty.line(view, view.paint("yellow", "warning"), ": ", text.clean(warning))
-  end
-  for _, key in ipairs(keys) do
-    local scorer = comparison.scorers[key]
-    pretty.line(view, "  ", view.paint(text.verdict_colour(scorer.verdict), (scorer.verdict:gsub("_", " "))), "  ",
-      scorer_text(key, scorer))
-  end
-  local count = present(comparison.new_failure_count) or 0
-  if count > 0 then
-    local names = {}
-    for position, failure in ipairs(comparison.new_failures) do
-      if position > ITEMS_SHOWN then break end
-      names[position] = ("%s (%s)"):format(text.clean(failure.item_id), failure.status)
-    end
-    pretty.line(view, ("  fine before, not now: %s: %s%s"):format(text.count(count, "item"), table.concat(names, ", "),
-      count > #names and ", ..." or ""))
-  end
-  return put_items(view, store, summary, keys)
+  -- The items stand where they are seen without scrolling.
+  for position = 1, math.min(#lines, LINES_FIRST) do views.say(view, lines[position]) end
+  put_new_failures(view, comparison)
+  local shown = put_items(view, store, summary, keys)
+  for position = LINES_FIRST + 1, #lines do views.say(view, lines[position]) end
+  put_warnings(view, comparison)
+  return shown
+end
+
+---What a run that did not hold comes down to, as the last line of its report: the scorer that fell, by how much, and
+---the items that show it best. nil where nothing fell.
+---@param summary table
+---@return string?
+function gate.last_line(summary)
+  local comparison = present(summary.comparison)
+  if not comparison or summary.verdict ~= "fail" or not present(summary.baseline) then return nil end
+  local keys = ordered(comparison.scorers or {})
+  local scorer = keys[1] and comparison.scorers[keys[1]]
+  if not scorer or scorer.verdict ~= "regressed" and loss(scorer) <= 0 then return nil end
+  local ids = {}
+  for position, change in ipairs(worst_changes(comparison, keys)) do ids[position] = text.clean(change.item_id) end
+  return ("%s %s by %s%s"):format(text.clean(keys[1]), scorer.delta < 0 and "fell" or "rose",
+    number(math.abs(scorer.delta)), #ids > 0 and ("; see %s"):format(table.concat(ids, ", ")) or "")
 end
 
 return gate

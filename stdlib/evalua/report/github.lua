@@ -3,9 +3,9 @@
 
 local markdown = require "evalua.report.markdown"
 local parts = require "evalua.report.parts"
-local pretty = require "evalua.report.pretty"
 local sys = require "evalua.native.sys"
 local text = require "evalua.report.text"
+local worst = require "evalua.report.worst"
 
 local github = {}
 
@@ -64,18 +64,18 @@ local function collect(document)
     end
   end
   for _, result in ipairs(document.comparisons or {}) do
-    for _, key in ipairs(parts.sorted_keys(result.scorers)) do
-      local scorer = result.scorers[key]
-      if scorer.verdict == "regressed" then
+    for _, pair in ipairs(parts.entries(result)) do
+      local key, entry = pair[1], pair[2]
+      if entry.verdict == "regressed" then
+        local before, now = text.two_numbers(parts.present(entry.baseline_mean), parts.present(entry.candidate_mean))
         list[#list + 1] = { "error", nil, ("%s: %s regressed"):format(parts.title(result.candidate), key),
-          ("%s, was %s (delta %s, p %s, n %d)"):format(text.number(parts.present(scorer.candidate_mean)),
-            text.number(parts.present(scorer.baseline_mean)), parts.signed(scorer.delta), parts.p_text(scorer.p_value),
-            scorer.n or 0) }
+          ("%s, was %s (delta %s, p %s, n %d)"):format(now, before, parts.signed(entry.delta), parts.p_of(entry),
+            entry.n or 0) }
       end
     end
   end
   for _, summary in ipairs(document.summaries or {}) do
-    for _, row in ipairs(pretty.worst(document.store, summary, ANNOTATIONS_MAX)) do
+    for _, row in ipairs(worst(document.store, summary, ANNOTATIONS_MAX)) do
       local kind, _, message = parts.problem(row)
       if kind == "error" or kind == "failure" then
         list[#list + 1] = { kind == "error" and "error" or "warning", summary.suite,
@@ -122,7 +122,11 @@ function github.step_summary(put)
     size = size + #piece
   end, room)
   local done = size <= room + 1024
-  if done then done, problem = handle:write("\n", table.concat(pieces)) else problem = "it is full" end
+  if done then
+    done, problem = handle:write("\n", require("evalua.secrets").redact(table.concat(pieces)))
+  else
+    problem = "it is full"
+  end
   handle:close()
   return done and true or false, problem and tostring(problem) or nil
 end
@@ -140,7 +144,7 @@ function github.automatic(document, annotated)
     if document.summaries then
       markdown.runs(write, document, most)
     else
-      markdown.comparisons(write, document.comparisons)
+      markdown.comparisons(write, document.store, document.comparisons, most)
     end
   end)
   if written then said[#said + 1] = "the step summary" end

@@ -21,12 +21,15 @@ end
 ---@param write fun(text: string)
 ---@param document evalua.report.document
 function gitlab.runs(write, document)
-  local count = 0
+  local count, used = 0, {}
   write("[")
   local function entry(summary, severity, check, name, message)
+    local key = table.concat({ relative(summary.suite), parts.title(summary), check, name }, "\0")
+    used[key] = (used[key] or 0) + 1
+    if used[key] > 1 then key = key .. "\0" .. used[key] end -- two rules of one name are two findings
     local value = { description = parts.cut(("%s, %s: %s"):format(parts.title(summary), name, message), 1000),
       check_name = check, severity = severity, location = { path = relative(summary.suite), lines = { begin = 1 } },
-      fingerprint = sha256(table.concat({ parts.title(summary), check, name }, "\0")) }
+      fingerprint = sha256(key) }
     write((count > 0 and ",\n" or "\n") .. json.encode(value))
     count = count + 1
   end
@@ -37,7 +40,7 @@ function gitlab.runs(write, document)
           parts.one_line(text.clean(parts.present(rule.message) or rule.status)))
       end
     end
-    document.each(summary, function(row)
+    parts.each_item(document, summary, function(row)
       local kind, code, message = parts.problem(row)
       if severities[kind] then
         entry(summary, severities[kind], "evalua-" .. code, "item " .. parts.result_name(row), message)

@@ -72,18 +72,24 @@ function entry(list, name, value) {
   return text;
 }
 
-// A run's row: 0 item, 1 status, 2 passed, 3 latency, 4 scores, 5 input, 6 ground truth, 7 output, 8 problem, 9 notes.
+// A run's row: 0 item, 1 status, 2 passed, 3 latency, 4 scores, 5 input, 6 ground truth, 7 output, 8 problem, 9 notes,
+// 10 how many of its trials passed, 11 trials: [status, passed, latency, scores, output, problem].
 function runColumns(set) {
   const columns = [
     { title: "item", kind: "item", value: r => r[0] },
     { title: "status", kind: "status", value: r => r[1] === "ok" ? (r[2] === 0 ? "not passed" : "ok") : r[1],
       tone: r => r[1] !== "ok" ? "bad" : r[2] === 0 ? "warn" : "" },
   ];
+  if (set.rows.some(r => r[10] !== null)) {
+    columns.push({ title: "passed", kind: "status", value: r => r[10] });
+  }
   set.scorers.forEach((name, index) => columns.push({ title: name, kind: "score number" + (index > 0 ? " wide" : ""),
-    value: r => r[4][index], show: r => number(r[4][index]), numeric: true }));
-  columns.push({ title: "latency", kind: "time number wide", value: r => r[3], show: r => time(r[3]), numeric: true });
+    value: r => r[4][index], show: r => number(r[4][index]) }));
+  columns.push({ title: "latency", kind: "time number wide", value: r => r[3], show: r => time(r[3]) });
   columns.push({ title: "input", kind: "text wide", value: r => r[5], show: r => oneLine(r[5]) });
-  columns.push({ title: "ground truth", kind: "text wide", value: r => r[6], show: r => oneLine(r[6]) });
+  if (set.rows.some(r => r[6] !== null)) {
+    columns.push({ title: "ground truth", kind: "text wide", value: r => r[6], show: r => oneLine(r[6]) });
+  }
   columns.push({ title: "output", kind: "text", value: r => r[8] && r[1] !== "ok" ? r[8] : r[7],
     show: r => oneLine(r[8] && r[1] !== "ok" ? r[8] : r[7]) });
   return columns;
@@ -95,25 +101,47 @@ function runDetail(set, r, list) {
     const note = r[9] && r[9][index];
     if (r[4][index] !== null || note) entry(list, name, number(r[4][index]) + (note ? "  " + note : ""));
   });
-  entry(list, "input", r[5]); entry(list, "ground truth", r[6]); entry(list, "output", r[7]);
-  entry(list, "latency", time(r[3]));
+  entry(list, "input", r[5]); entry(list, "ground truth", r[6]);
+  if (!r[11]) { entry(list, "output", r[7]); entry(list, "latency", time(r[3])); return; }
+  r[11].forEach((trial, index) => {
+    const state = trial[0] !== "ok" ? trial[0] : trial[1] === 0 ? "not passed" : trial[1] === 1 ? "passed" : "ok";
+    const scores = set.scorers.map((name, at) => trial[3][at] === null ? "" : name + " " + number(trial[3][at]));
+    entry(list, "trial " + (index + 1), [state].concat(scores.filter(Boolean), time(trial[2])).join(", ") + "\n"
+      + (trial[0] !== "ok" ? trial[5] || "" : trial[4] === null ? "" : trial[4]));
+  });
 }
 
 // A pair's row: 0 item, 1 status before, 2 status now, 3 scores before, 4 scores now, 5 input, 6 ground truth,
-// 7 output before, 8 output now, 9 change: -1 regressed, 1 improved, 0 same, 2 both.
+// 7 output before, 8 output now, 9 change, 10 problem before, 11 problem now, 12 and 13 how many trials passed.
+const CHANGES = ["", "fails now", "regressed", "better and worse", "improved", "runs again", "other output", "same",
+  "item changed"];
+const TONES = ["", "bad", "bad", "warn", "good", "good", "", "", "warn"];
+
+// How far the scores of a pair fell, the greatest fall; negative where all rose.
+function fall(set, r) {
+  let most = -Infinity;
+  set.higher.forEach((higher, index) => {
+    const from = r[3][index], to = r[4][index];
+    if (typeof from === "number" && typeof to === "number") most = Math.max(most, higher ? from - to : to - from);
+  });
+  return most;
+}
+
 function pairColumns(set) {
-  const change = r => r[9] === -1 ? "regressed" : r[9] === 1 ? "improved" : r[9] === 2 ? "both" : "same";
   const columns = [
     { title: "item", kind: "item", value: r => r[0] },
-    { title: "change", kind: "status", value: change,
-      tone: r => r[9] === -1 ? "bad" : r[9] === 1 ? "good" : r[9] === 2 ? "warn" : "" },
+    { title: "change", kind: "change", show: r => CHANGES[r[9]],
+      value: r => r[9] * 1e6 - Math.max(-1e5, Math.min(1e5, fall(set, r))), tone: r => TONES[r[9]] },
   ];
   set.scorers.forEach((name, index) => columns.push({ title: name, kind: "pair number" + (index > 0 ? " wide" : ""),
-    numeric: true, value: r => r[3][index] === null || r[4][index] === null ? null : r[4][index] - r[3][index],
-    show: r => (number(r[3][index]) || "-") + " \u2192 " + (number(r[4][index]) || "-") }));
+    value: r => typeof r[3][index] !== "number" || typeof r[4][index] !== "number" ? null : r[4][index] - r[3][index],
+    show: r => r[3][index] === r[4][index] ? number(r[4][index])
+      : (number(r[3][index]) || "-") + " \u2192 " + (number(r[4][index]) || "-") }));
   columns.push({ title: "input", kind: "text wide", value: r => r[5], show: r => oneLine(r[5]) });
-  columns.push({ title: "before", kind: "text wide", value: r => r[7], show: r => oneLine(r[7]) });
-  columns.push({ title: "now", kind: "text", value: r => r[8], show: r => oneLine(r[8]) });
+  if (set.rows.some(r => r[7] !== null)) {
+    columns.push({ title: "before", kind: "text wide", value: r => r[7], show: r => oneLine(r[7] || r[10]) });
+  }
+  columns.push({ title: "now", kind: "text", value: r => r[8], show: r => oneLine(r[11] || r[8]) });
   return columns;
 }
 
@@ -122,30 +150,38 @@ function pairDetail(set, r, list) {
   set.scorers.forEach((name, index) => entry(list, name,
     (number(r[3][index]) || "-") + " \u2192 " + (number(r[4][index]) || "-")));
   entry(list, "status", r[1] === r[2] ? r[2] : r[1] + " \u2192 " + r[2]);
+  if (r[12] || r[13]) entry(list, "trials passed", (r[12] || "-") + " \u2192 " + (r[13] || "-"));
+  entry(list, "problem before", r[10]); entry(list, "problem now", r[11]);
   entry(list, "input", r[5]); entry(list, "ground truth", r[6]);
-  if (r[7] === null || r[7] === r[8]) { entry(list, "output", r[8]); return; }
-  entry(list, "before", r[7]); entry(list, "now", r[8]);
+  if (r[7] === null || r[8] === null || r[7] === r[8]) {
+    if (r[7] !== r[8]) entry(list, "output before", r[7]);
+    entry(list, r[7] === null || r[7] === r[8] ? "output" : "output now", r[8]);
+    return;
+  }
   const text = entry(list, "difference", " ");
   text.textContent = "";
-  diff(r[7] || "", r[8] || "", text);
+  diff(r[7], r[8], text);
+  entry(list, "before", r[7]); entry(list, "now", r[8]);
 }
 
-function items(place, set, columns, detail, choices, chosen) {
-  let shown = [], drawn = 0, sortColumn = null, down = false;
+function items(place, set, columns, detail, choices, chosen, sortedBy) {
+  let shown = [], drawn = 0, sortColumn = sortedBy, down = false;
   const tools = make("div", { class: "tools" });
-  const search = make("input", { type: "search", placeholder: "filter: text of the item", "aria-label": "filter" });
+  const search = make("input", { type: "search", placeholder: "filter: words of an item", "aria-label": "filter" });
   const choice = make("select", { "aria-label": "which items" });
   choices.forEach((c, index) => choice.append(make("option", { value: index }, c.title)));
   choice.value = chosen;
-  const count = make("span", { class: "soft" });
+  const count = make("span", { class: "soft", role: "status" });
   tools.append(search, choice, count);
+  const left = set.total - set.rows.length;
   const table = make("table", { class: "items" }), group = make("colgroup"), head = make("tr"), body = make("tbody");
   columns.forEach(column => {
     group.append(make("col", { class: column.kind }));
     const cell = make("th", { class: column.kind, scope: "col" });
-    const button = make("button", { type: "button", title: column.title }, column.title);
+    const button = make("button", { type: "button", title: "sort by " + column.title }, column.title);
+    if (column === sortColumn) cell.setAttribute("aria-sort", "ascending");
     button.addEventListener("click", () => {
-      down = sortColumn === column ? !down : false;
+      down = sortColumn === column && !down;
       sortColumn = column;
       head.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
       cell.setAttribute("aria-sort", down ? "descending" : "ascending");
@@ -159,7 +195,9 @@ function items(place, set, columns, detail, choices, chosen) {
   place.append(tools, box);
 
   function toggle(line, r) {
-    if (line.nextSibling && line.nextSibling.className === "detail") { line.nextSibling.remove(); return; }
+    const open = line.nextSibling && line.nextSibling.className === "detail";
+    line.setAttribute("aria-expanded", open ? "false" : "true");
+    if (open) { line.nextSibling.remove(); return; }
     const width = Array.from(line.children).filter(cell => cell.offsetWidth > 0).length; // narrow pages hide some
     const more = make("tr", { class: "detail" }), cell = make("td", { colspan: width }), list = make("dl");
     detail(set, r, list);
@@ -168,14 +206,16 @@ function items(place, set, columns, detail, choices, chosen) {
   function draw() {
     const part = document.createDocumentFragment(), stop = Math.min(shown.length, drawn + PAGE);
     for (; drawn < stop; drawn++) {
-      const r = set.rows[shown[drawn]], line = make("tr", { class: "row", tabindex: "0" });
+      const r = set.rows[shown[drawn]], line = make("tr", { class: "row", tabindex: "0", "aria-expanded": "false" });
       for (const column of columns) {
         const text = column.show ? column.show(r) : column.value(r);
         const tone = column.tone ? column.tone(r) : "";
         line.append(make("td", { class: column.kind + (tone ? " " + tone : "") }, text));
       }
       line.addEventListener("click", () => { if (!String(getSelection())) toggle(line, r); });
-      line.addEventListener("keydown", event => { if (event.key === "Enter") toggle(line, r); });
+      line.addEventListener("keydown", event => {
+        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); toggle(line, r); }
+      });
       part.append(line);
     }
     body.append(part);
@@ -204,7 +244,8 @@ function items(place, set, columns, detail, choices, chosen) {
       if (wanted(set.rows[index]) && (words.length === 0 || matches(index, words))) shown.push(index);
     }
     if (sortColumn) shown.sort(compare);
-    count.textContent = (shown.length === set.rows.length ? "" : shown.length + " of ") + set.rows.length + " items";
+    count.textContent = (shown.length === set.rows.length ? "" : shown.length + " of ") + set.rows.length + " items"
+      + (left > 0 ? "; " + left + " of " + set.total + " are not in this page: those that matter least" : "");
     body.textContent = ""; drawn = 0; box.scrollTop = 0;
     draw();
   }
@@ -219,12 +260,16 @@ function items(place, set, columns, detail, choices, chosen) {
 
 const all = { title: "all items", test: () => true };
 data.runs.forEach((set, index) => items(document.getElementById("run-" + index), set, runColumns(set), runDetail, [all,
-  { title: "failed or not passed", test: r => r[1] !== "ok" || r[2] === 0 },
+  { title: "failed or not passed", test: r => (r[1] !== "ok" && r[1] !== "skipped") || r[2] === 0 },
   { title: "failed", test: r => r[1] !== "ok" && r[1] !== "skipped" },
-  { title: "passed", test: r => r[2] === 1 }], 0));
-data.pairs.forEach((set, index) => items(document.getElementById("pair-" + index), set, pairColumns(set), pairDetail, [
-  all, { title: "regressed", test: r => r[9] === -1 || r[9] === 2 },
-  { title: "improved", test: r => r[9] === 1 || r[9] === 2 }, { title: "changed scores", test: r => r[9] !== 0 },
-  { title: "changed outputs", test: r => r[7] !== null && r[7] !== r[8] }], set.rows.some(r => r[9] !== 0) ? 3 : 0));
+  { title: "passed", test: r => r[2] === 1 }], 0, null));
+data.pairs.forEach((set, index) => {
+  const choices = [all, { title: "worse", test: r => r[9] <= 3 },
+    { title: "better", test: r => r[9] >= 3 && r[9] <= 5 }, { title: "changed scores", test: r => r[9] <= 5 },
+    { title: "changed outputs", test: r => r[7] !== r[8] }, { title: "changed items", test: r => r[9] === 8 }];
+  const columns = pairColumns(set);
+  items(document.getElementById("pair-" + index), set, columns, pairDetail, choices,
+    set.rows.some(choices[1].test) ? 1 : set.rows.some(choices[3].test) ? 3 : 0, columns[1]);
+});
 })();
 ]==]

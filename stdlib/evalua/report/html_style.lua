@@ -2,7 +2,7 @@
 
 return [==[
 :root { color-scheme: light dark; --ground: #ffffff; --panel: #f6f7f9; --line: #d9dde3; --ink: #1b1f26;
-  --soft: #5b6472; --accent: #2456c9; --bar: #7d9bdc; --good: #1a7f37; --bad: #c0232f; --warn: #8a6100;
+  --soft: #5b6472; --accent: #2456c9; --bar: #7d9bdc; --good: #16692d; --bad: #c0232f; --warn: #8a6100;
   --good-back: #dcf5e2; --bad-back: #fde3e4; --warn-back: #fdf0cf; }
 @media (prefers-color-scheme: dark) { :root { --ground: #14171c; --panel: #1c2027; --line: #343a45; --ink: #e4e7ec;
   --soft: #9aa4b2; --accent: #84a9ff; --bar: #5474b8; --good: #5fd07f; --bad: #ff8088; --warn: #e9bd57;
@@ -13,6 +13,7 @@ body { margin: 0 auto; padding: 20px 24px 60px; max-width: 1500px; background: v
 h1 { font-size: 22px; line-height: 1.25; margin: 0 0 2px; overflow-wrap: anywhere; }
 h2 { font-size: 18px; line-height: 1.3; margin: 36px 0 2px; padding-top: 14px; border-top: 1px solid var(--line);
   overflow-wrap: anywhere; }
+h1 + h2 { margin-top: 10px; padding-top: 0; border-top: 0; }
 h3 { font-size: 14px; margin: 22px 0 6px; }
 p { margin: 4px 0; overflow-wrap: anywhere; }
 .soft { color: var(--soft); }
@@ -29,17 +30,26 @@ th { font-weight: 600; font-size: 12.5px; color: var(--soft); white-space: nowra
 p + .scroll { margin-top: 10px; }
 td.number, th.number { text-align: right; padding-right: 18px; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
-td.name { font-weight: 600; overflow-wrap: anywhere; min-width: 110px; }
+tbody th { font-size: inherit; color: inherit; }
+th.name { font-weight: 600; white-space: normal; overflow-wrap: anywhere; min-width: 110px; }
+td.mean { min-width: 200px; }
 td.plain { white-space: nowrap; }
-.facts { max-width: 1000px; }
+.facts { max-width: 1000px; } .facts.small { width: auto; }
 ul.rules { list-style: none; margin: 4px 0; padding: 0; }
 ul.rules li { padding: 3px 0; overflow-wrap: anywhere; }
 .charts { display: flex; flex-wrap: wrap; gap: 18px 28px; }
-figure { margin: 0; width: 260px; max-width: 100%; }
+figure { margin: 0; max-width: 100%; } figure.histogram { width: 270px; } figure.trend { width: 640px; }
 figcaption { font-size: 12.5px; color: var(--soft); overflow-wrap: anywhere; }
 svg { display: block; width: 100%; height: auto; }
 svg rect { fill: var(--bar); } svg line { stroke: var(--line); }
 svg text { fill: var(--soft); font-size: 11px; }
+svg line.mark { stroke: var(--soft); stroke-dasharray: 2 2; } svg .interval { stroke: currentColor; stroke-width: 2; }
+svg path { fill: none; stroke: var(--bar); stroke-width: 1.5; }
+svg circle { fill: currentColor; } svg g { color: var(--accent); } svg g.bad { color: var(--bad); }
+svg.difference { width: 120px; height: 16px; color: var(--soft); }
+svg.difference.good { color: var(--good); } svg.difference.bad { color: var(--bad); }
+svg.difference.warn { color: var(--warn); }
+details { margin: 6px 0; } summary { cursor: pointer; color: var(--accent); }
 .tools { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 8px 0; }
 .box { max-height: 80vh; overflow-y: auto; overflow-x: hidden; border: 1px solid var(--line); border-radius: 6px; }
 .box th { position: sticky; top: 0; background: var(--panel); z-index: 1; }
@@ -54,9 +64,12 @@ table.items th button:hover { color: var(--accent); }
 table.items th[aria-sort] button { color: var(--accent); }
 table.items td { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; max-width: 0; }
 table.items tbody tr.row { cursor: pointer; }
-table.items tbody tr.row:hover, table.items tbody tr.row:focus { background: var(--panel); outline: none; }
-col.item { width: 16%; } col.status { width: 96px; } col.score { width: 96px; } col.pair { width: 118px; }
-col.time { width: 84px; }
+table.items tbody tr.row:hover { background: var(--panel); }
+table.items tr.row:focus-visible, .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
+col.item { width: 13%; } col.status { width: 96px; } col.change { width: 132px; } col.score { width: 86px; }
+col.pair { width: 112px; } col.time { width: 84px; }
+table.items td.good { color: var(--good); } table.items td.bad { color: var(--bad); }
+table.items td.warn { color: var(--warn); }
 tr.detail td { white-space: normal; background: var(--panel); padding: 10px 14px; }
 .detail dl { margin: 0; display: grid; grid-template-columns: 110px minmax(0, 1fr); gap: 6px 14px; }
 .detail dt { color: var(--soft); } .detail dd { margin: 0; min-width: 0; }
@@ -69,8 +82,11 @@ footer { margin-top: 40px; font-size: 12.5px; color: var(--soft); }
 @media (max-width: 720px) {
   body { padding: 14px 12px 40px; }
   .wide { display: none; }
-  col.item { width: 32%; } col.status { width: 84px; } col.score { width: 62px; } col.pair { width: 92px; }
+  col.item { width: 30%; } col.status { width: 88px; } col.change { width: 112px; } col.score { width: 62px; }
+  col.pair { width: 88px; }
+  th, td { padding-right: 8px; }
   input { flex: 1 1 140px; }
+  figure.trend svg text { font-size: 17px; }
   td.number, th.number { padding-right: 12px; }
   .detail dl { grid-template-columns: minmax(0, 1fr); gap: 2px; } .detail dd { margin-bottom: 8px; }
   tr.detail td { padding: 10px 8px; }

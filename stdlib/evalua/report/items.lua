@@ -68,6 +68,16 @@ local function trial_passed(score)
   return score.status == "ok" and value ~= nil and value >= 1
 end
 
+-- Whether an item passed as a whole, as the store decides it; nil where nothing says.
+local function item_passed(reduction, passed, judged)
+  if judged == 0 then return nil end
+  local name = reduction.reducer
+  if name == "at_least" then return passed >= reduction.k end
+  if name == "max" or name == "pass_at" then return passed > 0 end
+  if name == "median" or name == "mode" then return 2 * passed > judged end
+  return passed == judged
+end
+
 -- The scores of an item, those of its trials reduced.
 local function reduced_scores(rows, reduction, failed)
   local by_key, order = {}, {}
@@ -102,25 +112,50 @@ end
 ---@param reduction table of evalua.trials
 ---@return table row like a result, with `consistency` ("3 of 5" passed) and `trial_count`
 function items.merge(rows, reduction)
-  local failed, passed, judged, ok_row = 0, 0, 0, nil
+  local failed, passed, judged, latency, timed, ok_row, low_row = 0, 0, 0, 0, 0, nil, nil
   for _, row in ipairs(rows) do
+    if present(row.latency_ms) then latency, timed = latency + row.latency_ms, timed + 1 end
     if row.status ~= "ok" then
       failed = failed + 1
     else
       ok_row = ok_row or row
+      low_row = low_row or row.passed == false and row or nil
+      if present(row.passed) ~= nil then judged = judged + 1 end
+      if row.passed == true then passed = passed + 1 end
     end
-    if present(row.passed) ~= nil or row.status ~= "ok" then judged = judged + 1 end
-    if row.status == "ok" and row.passed == true then passed = passed + 1 end
   end
+  local counted = trials.counts_passes(reduction.reducer) and judged + failed or judged
+  local is_passed = ok_row and item_passed(reduction, passed, counted)
+  -- The trial that stands for the item is one that shows why it is what it is.
   local merged = {}
-  for key, value in next, ok_row or rows[1] do merged[key] = value end
+  for key, value in next, is_passed == false and low_row or ok_row or rows[1] do merged[key] = value end
   merged.trial, merged.trial_count, merged.failed_trials = nil, #rows, failed
+  merged.latency_ms = timed > 0 and latency / timed or nil
   merged.consistency = judged > 0 and ("%d of %d"):format(passed, #rows)
     or ("%d ok of %d"):format(#rows - failed, #rows)
-  merged.passed = nil
-  if judged > 0 then merged.passed = passed == #rows end
+  merged.passed = is_passed
   merged.scores = reduced_scores(rows, reduction, failed)
   return merged
+end
+
+---Puts the trials of each item together, as results come in item order.
+---@param reduction table
+---@param visit fun(row: table, rows: table[]): boolean? gets each item's merged row and its trials
+---@return { add: (fun(row: table): boolean?), finish: fun() } `add` passes on what `visit` returned
+function items.grouping(reduction, visit)
+  local rows, group = {}, {}
+  function group.finish()
+    local done = rows
+    rows = {}
+    if #done > 0 then return visit(items.merge(done, reduction), done) end
+  end
+  function group.add(row)
+    local answer
+    if rows[1] and rows[1].item_id ~= row.item_id then answer = group.finish() end
+    rows[#rows + 1] = row
+    return answer
+  end
+  return group
 end
 
 ---Calls `each(row, rows)` for every item of an experiment in order, its trials merged.
@@ -129,21 +164,14 @@ end
 ---@param reduction table
 ---@param each fun(row: table, rows: table[]): boolean? returning false ends the walk
 function items.each(store, experiment_id, reduction, each)
-  local rows = {}
-  local function flush()
-    local done = rows
-    rows = {}
-    if #done > 0 then return each(items.merge(done, reduction), done) end
-  end
-  local ended = false
+  local group, ended = items.grouping(reduction, each), false
   report.each_result(store, experiment_id, {}, function(row)
-    if rows[1] and rows[1].item_id ~= row.item_id and flush() == false then
+    if group.add(row) == false then
       ended = true
       return false
     end
-    rows[#rows + 1] = row
   end)
-  if not ended then flush() end
+  if not ended then group.finish() end
 end
 
 ---The reduction of a summary's trials, as evalua.trials gives it of a record; nil where each item ran once.

@@ -13,6 +13,7 @@ local result_fields = {
   { "error", raw = true }, { "started_at" }, { "completed_at" }, { "latency_ms" }, { "retry_count" },
   { "usage", raw = true }, { "steps", raw = true }, { "trajectory", raw = true }, { "context", raw = true },
   { "interrupted_by", optional = true }, { "output_repaired", optional = true },
+  { "cache_hits", optional = true }, { "cache_misses", optional = true },
 }
 local score_fields = {
   { "scorer_id" }, { "scorer_name" }, { "step_id" }, { "score" }, { "label" }, { "passed" }, { "reason" },
@@ -40,11 +41,12 @@ end
 
 local function escape_character(character) return ("\\u%04x"):format(utf8.codepoint(character)) end
 
----JSON text in which characters that would act on a terminal or reorder its line are escaped: the same value, as they
----stand in strings only.
+---JSON text in which characters that would act on a terminal or reorder its line are escaped, and `##[`, which the
+---runner of a workflow takes for a command: the same value, as they stand in strings only.
 ---@param encoded string
 ---@return string
 function report.harmless(encoded)
+  if encoded:find("##", 1, true) then encoded = encoded:gsub("##(%a*)%[", "\\u0023\\u0023%1[") end
   if not encoded:find("[\127\194\226]") then return encoded end
   encoded = encoded:gsub("\127", "\\u007f"):gsub("\194[\128-\159]", escape_character)
   encoded = encoded:gsub("\226\128[\142\143\168-\174]", escape_character)
@@ -172,13 +174,18 @@ end
 ---@param store table
 ---@param summaries table[]
 ---@param verdict string
-function report.run(write, store, summaries, verdict)
+---@param more table<string, table>|nil further fields of the object, such as `noise`
+function report.run(write, store, summaries, verdict, more)
   write('{"experiments":[')
   for position, summary in ipairs(summaries) do
     if position > 1 then write(",") end
     report.summary(write, store, summary)
   end
-  write('],"verdict":' .. json.encode(verdict) .. "}\n")
+  write("]")
+  for name, value in next, more or {} do
+    write((',"%s":'):format(name) .. harmless(json.encode(report.mark_lists(value))))
+  end
+  write(',"verdict":' .. json.encode(verdict) .. "}\n")
 end
 
 ---Writes a list of objects, one per line.

@@ -2,15 +2,26 @@
 
 local json = require "evalua.json"
 local report = require "evalua.report.json"
+local sys = require "evalua.native.sys"
 
 local jsonl = {}
+
+local PROGRESS_EVERY_MS = 1000
 
 ---A writer of events of one experiment.
 ---@param write fun(text: string)
 ---@param store table
 ---@return {event: fun(self: table, event: table), done: fun(self: table, summary: table)}
 function jsonl.writer(write, store)
-  local writer = { experiment_id = nil }
+  local writer, last_ms = { experiment_id = nil }, nil
+
+  -- The engine tells ten times a second.
+  local function is_due(event)
+    local now = sys.monotonic_ms()
+    if last_ms and now - last_ms < PROGRESS_EVERY_MS and event.done < event.total then return false end
+    last_ms = now
+    return true
+  end
 
   function writer.event(_, event)
     if event.type == "started" then
@@ -20,7 +31,7 @@ function jsonl.writer(write, store)
       report.each_result(store, event.experiment_id or writer.experiment_id,
         { after = event.from_position - 1, upto = event.to_position },
         function(row) write('{"type":"item",' .. report.result(row):sub(2) .. "\n") end)
-    elseif event.type == "progress" then
+    elseif event.type == "progress" and is_due(event) then
       write(report.harmless(json.encode(event)) .. "\n")
     end
   end

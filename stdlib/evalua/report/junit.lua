@@ -1,5 +1,6 @@
 -- JUnit XML, as Jenkins, GitLab and GitHub actions read it: a suite per experiment, a case per item, and one per rule.
 --
+-- An item is one case, however many trials it had: it fails when they do not pass together, as its rules see it.
 -- Names stay the same from run to run (no scores in them), so that reports can be compared. A target or scorer that
 -- failed is an error, a result that did not pass is a failure.
 
@@ -9,6 +10,7 @@ local text = require "evalua.report.text"
 local junit = {}
 
 local VALUE_BYTES_MAX = 4096 -- of an input, output or ground truth in the text of a case
+local CASE_BYTES_MAX = 65536 -- of the text of a case
 
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&apos;",
   ["\n"] = "&#10;", ["\t"] = "&#9;", ["\r"] = "&#13;" }
@@ -55,6 +57,16 @@ local function detail(row, message)
   return table.concat(lines, "\n")
 end
 
+-- What an item's trials did, those that went wrong in full.
+local function trial_detail(of_trials, message)
+  local lines = { message }
+  for _, row in ipairs(of_trials) do
+    local _, _, problem = parts.problem(row)
+    lines[#lines + 1] = ("trial %d: %s"):format(row.trial or 1, problem and detail(row, problem) or "ok")
+  end
+  return parts.cut(table.concat(lines, "\n"), CASE_BYTES_MAX)
+end
+
 local function case_head(class, name, time, file)
   return ('    <testcase classname="%s" name="%s" time="%s"%s'):format(attribute(class), attribute(name), time,
     file and (' file="%s"'):format(attribute(file)) or "")
@@ -99,7 +111,9 @@ local function count_all(document)
   for position, summary in ipairs(document.summaries) do
     local items = { tests = 0, failure = 0, error = 0, skipped = 0, time = 0 }
     local rules = { tests = 0, failure = 0, error = 0, skipped = 0, time = 0 }
-    document.each(summary, function(row) add(items, parts.problem(row), parts.present(row.latency_ms) or 0) end)
+    parts.each_item(document, summary, function(row)
+      add(items, parts.problem(row), parts.present(row.latency_ms) or 0)
+    end)
     for _, rule in ipairs(parts.present(summary.rules) or {}) do add(rules, rule_kinds[rule.status], 0) end
     suites[position] = { items = items, rules = rules }
   end
@@ -126,7 +140,7 @@ local function put_properties(write, summary)
   property("dataset_version", parts.present(dataset.version))
   property("target", parts.present(target.id))
   for _, key in ipairs(parts.sorted_keys(summary.scorers)) do
-    property("score." .. key, (require("evalua.report.pretty").mean_text(summary.scorers[key])))
+    property("score." .. key, (require("evalua.report.phrases").mean_text(summary.scorers[key])))
   end
   write("    </properties>\n")
 end
@@ -160,11 +174,11 @@ function junit.runs(write, document)
     local class, file = classes[position], parts.present(summary.suite)
     put_suite_head(write, class, suites[position].items, summary, id)
     put_properties(write, summary)
-    document.each(summary, function(row)
+    parts.each_item(document, summary, function(row, of_trials)
       write(case_head(class, parts.result_name(row), seconds(row.latency_ms), file))
       local kind, code, message = parts.problem(row)
       if kind then
-        put_problem(write, kind, code, message, detail(row, message))
+        put_problem(write, kind, code, message, of_trials and trial_detail(of_trials, message) or detail(row, message))
       else
         write("/>\n")
       end

@@ -1,32 +1,23 @@
 -- What the report formats share: values of results as bounded, harmless text; what went wrong with a result; walks.
 
 local json = require "evalua.json"
-local pretty = require "evalua.report.pretty"
+local phrases = require "evalua.report.phrases"
 local report = require "evalua.report.json"
 local text = require "evalua.report.text"
 
 local parts = {}
 
-parts.score_key = pretty.score_key
+parts.score_key = phrases.score_key
 
 ---nil for null.
----@param value any
----@return any
-function parts.present(value)
-  if value == nil or value == json.null then return nil end
-  return value
-end
+---@type fun(value: any): any
+parts.present = phrases.present
+
+---The keys of a table, or none for null, sorted.
+---@type fun(map: table?): string[]
+parts.sorted_keys = phrases.sorted_keys
 
 local present = parts.present
-
----@param map table?
----@return string[]
-function parts.sorted_keys(map)
-  local keys = {}
-  for key in pairs(present(map) or {}) do keys[#keys + 1] = key end
-  table.sort(keys, function(left, right) return tostring(left) < tostring(right) end)
-  return keys
-end
 
 ---What a run is called: `triage` or `triage[prompt=short]`; clean text.
 ---@param run table a summary or a side of a comparison
@@ -42,8 +33,8 @@ end
 ---@return string title
 ---@return string which `#12`, or `(baseline file)`
 function parts.side(side)
-  local number = parts.present(side.number)
-  return parts.title(side), number and "#" .. number or "(baseline file)"
+  local number, set = parts.present(side.number), parts.present(side.score_set)
+  return parts.title(side), number and ("#%d%s"):format(number, set and ("@" .. set) or "") or "(baseline file)"
 end
 
 ---`value` cut to at most `most` bytes at a character, with an ellipsis where something is cut.
@@ -106,13 +97,13 @@ function parts.problem(row)
   if row.status ~= "ok" then
     local decoded = row.error and json.decode(row.error)
     local code = type(decoded) == "table" and type(decoded.code) == "string" and decoded.code or row.status
-    return "error", text.clean(code), parts.one_line(pretty.error_message(row.error) or row.status)
+    return "error", text.clean(code), parts.one_line(phrases.error_message(row.error) or row.status)
   end
   local low = {}
   for _, score in ipairs(row.scores or {}) do
     if score.status == "error" then
       return "error", "scorer_error", ("scorer %s: %s"):format(text.clean(parts.score_key(score)),
-        parts.one_line(pretty.error_message(score.error) or "failed"))
+        parts.one_line(phrases.error_message(score.error) or "failed"))
     elseif present(score.passed) == false then
       local reason = present(score.reason)
       low[#low + 1] = ("%s %s%s"):format(text.clean(parts.score_key(score)), parts.score_text(score),
@@ -120,6 +111,7 @@ function parts.problem(row)
     end
   end
   if row.passed == false then
+    if row.consistency then return "failure", "not_passed", "passed in " .. row.consistency .. " trials" end
     return "failure", "not_passed", #low > 0 and table.concat(low, ", ") or "did not pass"
   end
 end
@@ -145,12 +137,8 @@ function parts.interval(ci)
 end
 
 ---`0.75 to 0.91`, or `-`.
----@param ci table?
----@return string
-function parts.interval_text(ci)
-  local low, high = parts.interval(ci)
-  return low and ("%s to %s"):format(text.number(low), text.number(high)) or "-"
-end
+---@type fun(ci: table?): string
+parts.interval_text = phrases.interval_text
 
 ---A difference with its sign.
 ---@param value number?
@@ -167,6 +155,54 @@ function parts.p_text(value)
   value = present(value)
   if not value then return "-" end
   return value >= 0.001 and ("%.3f"):format(value) or value == 0 and "0" or ("%.2g"):format(value)
+end
+
+---What a comparison, or a slice of one, compares: its scorers, then its metrics, each by name.
+---@param result table with `scorers` and `metrics`
+---@return { [1]: string, [2]: table }[] id and entry
+function parts.entries(result)
+  local list = {}
+  for _, kind in ipairs { "scorers", "metrics" } do
+    for _, id in ipairs(parts.sorted_keys(result[kind])) do list[#list + 1] = { id, result[kind][id] } end
+  end
+  return list
+end
+
+---The p-value of an entry that holds: the adjusted one where several were judged together.
+---@param entry table
+---@return string
+function parts.p_of(entry)
+  local adjusted = present(entry.p_adjusted)
+  return adjusted and parts.p_text(adjusted) .. " adj." or parts.p_text(entry.p_value)
+end
+
+---The title of a column of intervals: `95% interval`.
+---@param result table
+---@return string
+function parts.interval_title(result)
+  for _, pair in ipairs(parts.entries(result)) do
+    local confidence = present(pair[2].confidence)
+    if confidence then return ("%g%% interval"):format(confidence * 100) end
+  end
+  return "95% interval"
+end
+
+---The slices of a comparison by field: its values, the largest first.
+---@param result table
+---@return { field: string, values: { value: string, part: table }[] }[]
+function parts.comparison_slices(result)
+  local list = {}
+  for _, field in ipairs(parts.sorted_keys(result.slices)) do
+    local values = {}
+    for value, part in pairs(result.slices[field]) do values[#values + 1] = { value = value, part = part } end
+    table.sort(values, function(a, b)
+      local n_a, n_b = a.part.n or 0, b.part.n or 0
+      if n_a ~= n_b then return n_a > n_b end
+      return a.value < b.value
+    end)
+    list[#list + 1] = { field = field, values = values }
+  end
+  return list
 end
 
 ---A document to report: the summaries of runs and a walk over their results.
@@ -190,48 +226,83 @@ function parts.document(store, summaries, verdict)
   }
 end
 
+---Calls visit(row, of_trials) for each item of a run to report: of several trials one merged row, and all of them.
+---@param document evalua.report.document
+---@param summary table
+---@param visit fun(row: table, of_trials: table[]?)
+function parts.each_item(document, summary, visit)
+  local items = require "evalua.report.items"
+  local reduction = items.reduction_of(summary)
+  if not reduction then return document.each(summary, function(row) visit(row) end) end
+  local group = items.grouping(reduction, visit)
+  document.each(summary, function(row) group.add(row) end)
+  group.finish()
+end
+
+-- The items of a run one after the other, trials merged.
 local function cursor(store, experiment_id)
-  local rows, index, after, ended = {}, 1, 0, false
+  local items = require "evalua.report.items"
+  local record = store:experiment(experiment_id)
+  local reduction = record and not record.baseline_file and require("evalua.trials").of_record(record) or nil
+  local ready, index, after, ended = {}, 1, 0, false
+  local group
+  local function keep(row) ready[#ready + 1] = row end
+  local function restart(position)
+    ready, index, after, ended = {}, 1, position, false
+    group = reduction and items.grouping(reduction, keep)
+  end
+  restart(0)
   local self = {}
   function self.peek()
-    if index > #rows and not ended then
-      local problem
-      rows, problem = store:results(experiment_id, { after = after, limit = report.PAGE })
+    while index > #ready and not ended do
+      local rows, problem = store:results(experiment_id, { after = after, limit = report.PAGE })
       if not rows then require("evalua.cli.fail").incomplete("results cannot be read: %s", tostring(problem)) end
-      index, ended = 1, #rows < report.PAGE
-      if #rows > 0 then after = rows[#rows].position end
+      ready, index, ended = {}, 1, #rows < report.PAGE
+      for _, row in ipairs(rows) do
+        if group then group.add(row) else keep(row) end
+        after = row.position
+      end
+      if ended and group then group.finish() end
     end
-    return rows[index]
+    return ready[index]
   end
   function self.advance() index = index + 1 end
-  -- The result of another item than the next one: read by its id, and gone on from there.
-  function self.find(row)
-    local found
-    for _, other in ipairs(store:results(experiment_id, { item_id = row.item_id }) or {}) do
-      if other.trial == row.trial then found = other end
+  -- Another item than the next one: read by its id, and gone on from there.
+  function self.find(item_id)
+    local found, last
+    local of_item = reduction and items.grouping(reduction, function(row) found = row end)
+    for _, other in ipairs(store:results(experiment_id, { item_id = item_id }) or {}) do
+      if other.item_id == item_id then
+        last = other.position
+        if of_item then of_item.add(other) else found = found or other end
+      end
     end
-    if found then rows, index, after, ended = {}, 1, found.position, false end
+    if of_item then of_item.finish() end
+    if found then restart(last) end
     return found
   end
   return self
 end
 
----Calls visit(before, after) for the results of two runs with the same item and trial, in the candidate's order.
+---Calls visit(before, after) for the items that two runs share, trials merged, in the candidate's order.
 ---@param store table
 ---@param baseline_id string
 ---@param candidate_id string
 ---@param visit fun(before: table, after: table)
 function parts.each_pair(store, baseline_id, candidate_id, visit)
-  local before = cursor(store, baseline_id)
-  report.each_result(store, candidate_id, {}, function(row)
+  local before, after = cursor(store, baseline_id), cursor(store, candidate_id)
+  while true do
+    local row = after.peek()
+    if not row then return end
+    after.advance()
     local other = before.peek()
-    if other and other.item_id == row.item_id and other.trial == row.trial then
+    if other and other.item_id == row.item_id then
       before.advance()
     else
-      other = before.find(row)
+      other = before.find(row.item_id)
     end
     if other then visit(other, row) end
-  end)
+  end
 end
 
 return parts

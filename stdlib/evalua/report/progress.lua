@@ -23,13 +23,26 @@ local function means_of(event)
   return parts
 end
 
+-- When nothing has ended for a while: the item that runs longest, and what it does.
+local function slowest(item)
+  local doing = text.clean(item.doing or "")
+  return ("slowest %s for %s%s"):format(text.clean(item.item_id), text.duration(item.running_ms),
+    doing ~= "" and ": " .. doing or "")
+end
+
 ---The parts of a progress line.
 ---@param title string
 ---@param event table
 ---@return string
 local function line(title, event)
   local parts = { ("%s: %d/%d"):format(title, event.done or 0, event.total or 0) }
-  if (event.failed or 0) > 0 then parts[#parts + 1] = event.failed .. " failed" end
+  for _, name in ipairs { "failed", "in_flight", "waiting", "retrying" } do
+    if (event[name] or 0) > 0 then parts[#parts + 1] = ("%d %s"):format(event[name], (name:gsub("_", " "))) end
+  end
+  if event.slowest then
+    parts[#parts + 1] = slowest(event.slowest)
+    return table.concat(parts, ", ")
+  end
   for _, part in ipairs(means_of(event)) do parts[#parts + 1] = part end
   if event.rate and event.rate > 0 then
     parts[#parts + 1] = (event.rate >= 10 and ("%.0f"):format(event.rate) or text.number(event.rate + 0.0)) .. "/s"
@@ -46,6 +59,14 @@ function progress.reporter(title)
   local terminal, shown, last = sys.isatty(2), false, sys.monotonic_ms()
   local reporter = {}
 
+  local slow_id = nil
+  local function is_news(item)
+    local id = item and item.item_id
+    if id == slow_id then return false end
+    slow_id = id
+    return id ~= nil
+  end
+
   function reporter.clear()
     if shown then sys.stderr_write("\r\27[K") end
     shown = false
@@ -56,7 +77,7 @@ function progress.reporter(title)
     if terminal then
       sys.stderr_write("\r\27[K" .. text.cut(line(title, event), (sys.width(2) or 80) - 1))
       shown = true
-    elseif sys.monotonic_ms() - last >= PLAIN_EVERY_MS then
+    elseif sys.monotonic_ms() - last >= PLAIN_EVERY_MS or is_news(event.slowest) then
       last = sys.monotonic_ms()
       sys.stderr_write(line(title, event) .. "\n")
     end

@@ -169,6 +169,21 @@ function text.number(value)
   return ("%.3g"):format(value)
 end
 
+---Two numbers that are to be told apart: with as many decimals as their difference needs, at most six.
+---@param first number?
+---@param second number?
+---@return string
+---@return string
+function text.two_numbers(first, second)
+  local shown, other = text.number(first), text.number(second)
+  if shown ~= other or first == second or not first or not second then return shown, other end
+  for digits = 3, 6 do
+    shown, other = (("%%.%df"):format(digits)):format(first), (("%%.%df"):format(digits)):format(second)
+    if shown ~= other then break end
+  end
+  return shown, other
+end
+
 ---A share such as 0.8213 as percent: `82.1%`.
 ---@param share number?
 ---@return string
