@@ -45,7 +45,7 @@ LAYERS   := base data store stats io engine lua
 SOURCES  := $(foreach layer,$(LAYERS),$(wildcard runtime/$(layer)/*.c))
 OBJECTS  := $(SOURCES:%.c=$(OUT)/%.o) $(OUT)/embedded.o
 MAIN     := $(OUT)/runtime/main.o
-EMBEDDED := $(sort $(wildcard stdlib/*.lua stdlib/*/*.lua stdlib/*/*/*.lua scripts/*.lua) runtime/store/schema.sql)
+EMBEDDED := $(sort $(wildcard stdlib/*.lua stdlib/*/*.lua stdlib/*/*/*.lua scripts/*.lua) $(wildcard runtime/store/*.sql))
 UNIT     := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/test_*.c tests/conformance/test_*.c))
 BENCH    := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/*.c))
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secrets.h"
 #include "lua/call.h"
 #include "lua/embedded.h"
 
@@ -105,6 +106,8 @@ int main(int argc, char **argv) {
   eva_error error;
   open_standard_descriptors();
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write */
+  signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
+  eva_secrets_scan(environ);
   eva_vm *vm = eva_vm_open(&error);
   if (!vm) {
     fprintf(stderr, "evalua: %s\n", error.message);

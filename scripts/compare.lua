@@ -1,6 +1,7 @@
 -- evalua compare: two runs or more, item by item, each against the first.
 
 local baseline_store = require "evalua.baseline_store"
+local compare_sides = require "evalua.cli.compare_sides"
 local comparison_report = require "evalua.report.comparison"
 local fail = require "evalua.cli.fail"
 local formats = require "evalua.report.formats"
@@ -10,10 +11,10 @@ local strict = require "evalua.strict"
 local options = require "evalua.cli.options"
 local output = require "evalua.cli.output"
 local pretty = require "evalua.report.pretty"
-local ref = require "evalua.cli.ref"
 local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
 local sys = require "evalua.native.sys"
+local where = require "evalua.cli.where"
 
 local parsed = options.parse("compare", ...)
 if parsed.help then
@@ -25,41 +26,28 @@ local file_formats = {}
 for position, path in ipairs(parsed.output or {}) do
   file_formats[position] = output.format_of(path, { "json", "md", "html", "csv" })
 end
+if parsed.confidence and (parsed.confidence <= 0 or parsed.confidence >= 1) then
+  fail.usage("compare: --confidence must be above 0 and below 1, such as 0.95, not %g", parsed.confidence)
+end
+local filter = parsed.where and where.compile(parsed.where, where.result_fields)
 -- Baseline files need no store; of several variants in one, the variant of the other run is meant.
 local found_store = store_context.open(parsed.store, { read_only = true, optional = true })
 local store = baseline_store.over(found_store)
-local sides, variant = {}, nil
-for position = #parsed, 1, -1 do
-  sides[position] = ref.resolve(found_store, parsed[position], { files = true, variant = variant })
-  variant = variant or sides[position].variant
-end
+local sides = compare_sides.resolve(found_store, parsed)
 
 local compare = require "evalua.compare"
 
 local function check_scorers(result)
   if not parsed.scorer then return end
-  local ids = {}
-  for id in pairs(result.scorers) do ids[#ids + 1] = id end
+  local ids, known = {}, {}
+  for _, map in ipairs { result.scorers, result.metrics or {} } do
+    for id in pairs(map) do ids[#ids + 1], known[id] = id, true end
+  end
   table.sort(ids)
   for _, id in ipairs(parsed.scorer) do
-    if not result.scorers[id] then
+    if not known[id] then
       fail.usage("--scorer %s: the runs have no such scorer in common%s", id, strict.hint(id, ids, "scorers"))
     end
-  end
-end
-
--- --scorer keeps only what it names, in the table and in the lists of items.
-local function keep_scorers(result)
-  if not parsed.scorer then return end
-  local kept = {}
-  for _, id in ipairs(parsed.scorer) do kept[id] = result.scorers[id] end
-  result.scorers = kept
-  for _, list_name in ipairs { "regressions", "improvements" } do
-    local list = {}
-    for _, change in ipairs(result[list_name] or {}) do
-      if kept[change.scorer_id] then list[#list + 1] = change end
-    end
-    result[list_name] = json.array(list)
   end
 end
 
@@ -68,10 +56,36 @@ local function keep_only(result)
   if parsed.only == "improved" then result.regressions = {} end
 end
 
+local function without_names(list, kept)
+  local shown = {}
+  for _, change in ipairs(list) do if kept[change.scorer_id] then shown[#shown + 1] = change end end
+  return shown
+end
+
+-- --scorer keeps only what it names, in the table and in the lists of items.
+local function keep_scorers(result)
+  if not parsed.scorer then return end
+  local wanted = {}
+  for _, id in ipairs(parsed.scorer) do wanted[id] = true end
+  for _, maps in ipairs { { "scorers" }, { "metrics" } } do
+    local map = result[maps[1]]
+    for id in next, map or {} do if not wanted[id] then map[id] = nil end end
+  end
+  result.regressions = without_names(result.regressions, wanted)
+  result.improvements = without_names(result.improvements, wanted)
+end
+
 local stdout = output.stdout()
 local view = pretty.view(stdout.write)
 local results = {}
-for _, result in ipairs(compare.runs(store, sides, { margin = parsed.margin })) do
+for position = 2, #sides do
+  local result = compare.pair(store, sides[1], sides[position], {
+    margin = parsed.margin, confidence = parsed.confidence, alpha = parsed.alpha, by = parsed.by,
+    cluster = compare_sides.cluster(parsed.cluster), gated = parsed.fail_on and (parsed.scorer or true) or nil,
+    within = filter and compare_sides.within(store, sides[position].baseline_file and sides[1] or sides[position],
+      filter),
+    where = parsed.where, across_datasets = parsed.across_datasets,
+  })
   check_scorers(result)
   keep_scorers(result)
   keep_only(result)
@@ -88,9 +102,11 @@ end
 if format == "pretty" then
   local stop_commands, go_commands = github.guard()
   if stop_commands then stdout.write(stop_commands) end
-  for position, result in ipairs(results) do
-    if position > 1 then stdout.write("\n") end
-    comparison_report.put(view, result, { only = parsed.only, limit = parsed.limit, scorers = parsed.scorer })
+  local shown = { only = parsed.only, limit = parsed.limit, scorers = parsed.scorer }
+  if #results == 1 then
+    comparison_report.put(view, store, results[1], shown)
+  else
+    comparison_report.put_all(view, store, results, shown)
   end
   if go_commands then stdout.write(go_commands) end
 else
@@ -104,19 +120,8 @@ for position, path in ipairs(parsed.output or {}) do
 end
 github.automatic({ store = store, comparisons = results }, format == "github")
 
-if parsed.fail_on then
-  local worst = fail.codes.ok
-  for _, result in ipairs(results) do
-    for _, scorer in pairs(result.scorers) do
-      if scorer.verdict == "regressed" then
-        worst = fail.codes.rule
-      elseif parsed.fail_on == "inconclusive" and worst == fail.codes.ok
-        and (scorer.verdict == "inconclusive" or scorer.verdict == "incomparable") then
-        worst = fail.codes.inconclusive
-      end
-    end
-    if next(result.scorers) == nil then fail.incomplete("--fail-on: the runs have no scorer in common to judge by") end
-  end
-  return worst
+if filter and filter.absent > 0 then
+  sys.stderr_write(("--where: %d results lack a value that it compares and were left out (the first: %s)\n"):format(
+    filter.absent, tostring(filter.first_absent)))
 end
-return 0
+return parsed.fail_on and compare_sides.exit_code(results, parsed.fail_on) or 0

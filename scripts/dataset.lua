@@ -202,15 +202,15 @@ function actions.diff()
     put_ids("removed", diff.removed)
     put_ids("changed", diff.changed)
   else
-    stdout.write(json.encode(report.mark_lists { name = dataset.name, from = from, to = to, added = diff.added,
-      removed = diff.removed, changed = diff.changed }) .. "\n")
+    stdout.write(report.harmless(json.encode(report.mark_lists { name = dataset.name, from = from, to = to,
+      added = diff.added, removed = diff.removed, changed = diff.changed })) .. "\n")
   end
 end
 
 local function list_aliases(store, dataset)
   local aliases = aliases_of(store, dataset)
   if format ~= "pretty" then
-    stdout.write(json.encode(aliases) .. "\n")
+    stdout.write(report.harmless(json.encode(aliases)) .. "\n")
     return
   end
   local names = {}
@@ -234,7 +234,7 @@ function actions.alias()
   fail.check(fail.codes.incomplete, store:alias_set(dataset.id, name, version))
   store:close()
   stdout.write(format == "pretty" and ("%s@%s is version %d\n"):format(text.clean(dataset.name), name, version)
-    or json.encode { name = dataset.name, alias = name, version = version } .. "\n")
+    or report.harmless(json.encode { name = dataset.name, alias = name, version = version }) .. "\n")
 end
 
 local action = actions[parsed[1]]

@@ -26,6 +26,7 @@ local topics = {
 ]],
   environment = [[
 EVALUA_STORE  the store, where --store does not name one
+EVALUA_CACHE  the request cache, where neither --cache-file nor the experiment names one
 NO_COLOR      no colours when set to anything
 ]],
 }

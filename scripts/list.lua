@@ -47,6 +47,7 @@ local function experiments()
       dataset_version = record.dataset_version, target_id = record.target_id, suite = record.suite,
       created_at = record.created_at, started_at = record.started_at, completed_at = record.completed_at,
       description = record.description, tags = records.decode(record.tags),
+      score_sets = is_json and records.score_sets(store, record) or nil,
     }
   end
   if is_json then

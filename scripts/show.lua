@@ -14,6 +14,7 @@ local ref = require "evalua.cli.ref"
 local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
 local sys = require "evalua.native.sys"
+local text = require "evalua.report.text"
 local where = require "evalua.cli.where"
 
 local PRETTY_LIMIT = 20
@@ -35,8 +36,9 @@ local view = pretty.view(stdout.write)
 view.full = parsed.full
 local found_store = store_context.open(parsed.store, { read_only = true, optional = parsed[1] ~= nil })
 local store = baseline_store.over(found_store)
-local record = ref.resolve(found_store, parsed[1] or "latest", { files = true })
+local record = ref.resolve(found_store, parsed[1] or "latest", { files = true, sets = true, set = parsed.set })
 local summary = records.summary(store, record)
+summary.score_sets = records.score_sets(store, record)
 if parsed.by then
   if record.baseline_file then fail.usage("show --by: a baseline file has no fields of items; name a run") end
   local slices = require "evalua.slices"
@@ -144,6 +146,18 @@ local function merged_rows(reduction)
   return rows, count
 end
 
+-- Where people are with a result.
+local reviews
+local function put_review(row)
+  if record.baseline_file then return end
+  reviews = reviews or (require("evalua.review.queue").state(found_store, record.run_id or record.id, ""))
+  local review = reviews[row.position]
+  if not review then return end
+  local said = { review.state:gsub("_", " ") .. "" }
+  for _, tag in ipairs(require("evalua.review.queue").tags(review)) do said[#said + 1] = "#" .. text.clean(tag) end
+  pretty.line(view, view.paint("bold", "review"), ": ", table.concat(said, " "))
+end
+
 local function show_item(item_id)
   local found, passed = 0, 0
   report.each_result(store, record.id, { item_id = item_id }, function(row)
@@ -153,6 +167,7 @@ local function show_item(item_id)
     if format == "pretty" then
       if found > 1 then stdout.write("\n") end
       pretty.result(view, row)
+      put_review(row)
     else
       stdout.write(report.result(row) .. "\n")
     end

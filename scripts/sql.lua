@@ -7,6 +7,7 @@ local options = require "evalua.cli.options"
 local output = require "evalua.cli.output"
 local parts = require "evalua.report.parts"
 local pretty = require "evalua.report.pretty"
+local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
 local sys = require "evalua.native.sys"
 local text = require "evalua.report.text"
@@ -22,6 +23,7 @@ local format = parsed.format or "table"
 local statement = parsed[1]
 if statement == "-" then statement = io.read("a") end
 local store = store_context.open(parsed.store, { read_only = true })
+fail.check(fail.codes.incomplete, store:show_interrupted())
 local limit = parsed.limit or (format == "table" and TABLE_LIMIT + 1) or math.maxinteger
 
 local query, problem, code = store:query(statement, limit)
@@ -98,14 +100,14 @@ end
 -- Keys in the order of the columns. What is not UTF-8 (a BLOB) shows U+FFFD.
 local function put_objects(before, between, after)
   local keys, first = {}, true
-  for position, name in ipairs(distinct(columns)) do keys[position] = json.encode(name) .. ":" end
+  for position, name in ipairs(distinct(columns)) do keys[position] = report.harmless(json.encode(name)) .. ":" end
   stdout.write(before)
   for row in next_row do
     local fields = {}
     for position, value in ipairs(row) do
       if type(value) == "string" then value = json.repair(value) end
       if math.type(value) == "float" and (value ~= value or math.abs(value) == math.huge) then value = json.null end
-      fields[position] = keys[position] .. json.encode(value)
+      fields[position] = keys[position] .. report.harmless(json.encode(value))
     end
     stdout.write((first and "" or between) .. "{" .. table.concat(fields, ",") .. "}")
     first = false

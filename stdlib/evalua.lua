@@ -21,7 +21,10 @@ local names = {
   http = { "evalua.http", "declare" },
   json = { "evalua.json" },
   jsonl = { "evalua.source", "jsonl" },
+  limit = { "evalua.limit", "declare" },
   matrix = { "evalua.matrix", "each" },
+  model = { "evalua.model", "declare" },
+  metrics = { "evalua.metrics", "builders" },
   null = { "evalua.json", "null" },
   param = { "evalua.param", "declare" },
   processor = { "evalua.target", "processor" },
@@ -40,7 +43,7 @@ local names = {
 
 -- Names of the design whose machinery is not there yet.
 local later = {
-  agent = true, embed = true, generate = true, limit = true, metrics = true, model = true,
+  agent = true, embed = true, generate = true, limit = true, model = true,
   tool = true,
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/secrets.h"
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static eva_log_level shown_level = EVA_LOG_WARNING;
@@ -54,6 +55,8 @@ static size_t unsafe_bytes(const unsigned char *text, size_t len) {
 
 void eva_log_text(const char *text, size_t len) {
   int at_start = 1;
+  eva_buf clean = {0};
+  if (eva_secrets_redact((eva_text){text, len}, &clean)) text = clean.data, len = clean.len;
   for (size_t at = 0; at < len;) {
     const unsigned char *c = (const unsigned char *)text + at;
     size_t unsafe = unsafe_bytes(c, len - at);
@@ -62,6 +65,7 @@ void eva_log_text(const char *text, size_t len) {
     fputc(unsafe ? '?' : *c, stderr);
     at += unsafe ? unsafe : 1;
   }
+  eva_buf_free(&clean);
 }
 
 void eva_log(eva_log_level level, const char *format, ...) {
@@ -76,6 +80,11 @@ void eva_log(eva_log_level level, const char *format, ...) {
   va_end(arguments);
   mask_controls(&line, start);
   eva_buf_add_char(&line, '\n');
+  eva_buf clean = {0};
+  if (eva_secrets_redact(eva_buf_text(&line), &clean)) {
+    eva_buf_free(&line);
+    line = clean;
+  }
   for (size_t written = 0; written < line.len;) {
     ssize_t count = write(STDERR_FILENO, line.data + written, line.len - written);
     if (count < 0 && errno == EINTR) continue;

@@ -96,10 +96,15 @@ void eva_put_job(eva_buf *out, const eva_job_frame *frame) {
   eva_put_u32(out, (uint32_t)frame->attempt);
   eva_put_u32(out, (uint32_t)frame->try_number);
   eva_put_u32(out, (uint32_t)frame->interrupted_by);
+  eva_put_u32(out, (uint32_t)frame->target_retries);
   eva_put_u32(out, (uint32_t)frame->job.trial);
   eva_put_i64(out, frame->job.item_version);
   eva_put_text(out, frame->job.item_id);
   for (int field = 0; field < EVA_ITEM_FIELD_COUNT; field++) eva_put_text(out, frame->job.fields[field]);
+  eva_put_u8(out, (uint8_t)frame->job.has_result);
+  for (int part = 0; frame->job.has_result && part < EVA_JOB_RESULT_COUNT; part++) {
+    eva_put_text(out, frame->job.result[part]);
+  }
   eva_frame_end(out, offset);
 }
 
@@ -108,11 +113,16 @@ int eva_get_job(eva_cursor *payload, eva_job_frame *frame) {
   frame->attempt = (int)eva_get_u32(payload);
   frame->try_number = (int)eva_get_u32(payload);
   frame->interrupted_by = (int)eva_get_u32(payload);
+  frame->target_retries = (int)eva_get_u32(payload);
   frame->job.position = frame->position;
   frame->job.trial = (int)eva_get_u32(payload);
   frame->job.item_version = eva_get_i64(payload);
   frame->job.item_id = eva_get_text(payload);
   for (int field = 0; field < EVA_ITEM_FIELD_COUNT; field++) frame->job.fields[field] = eva_get_text(payload);
+  frame->job.has_result = eva_get_u8(payload);
+  for (int part = 0; part < EVA_JOB_RESULT_COUNT; part++) {
+    frame->job.result[part] = frame->job.has_result ? eva_get_text(payload) : EVA_TEXT_NONE;
+  }
   return !payload->bad;
 }
 
@@ -136,6 +146,14 @@ void eva_put_result_head(eva_buf *out, const eva_result_head *head) {
   eva_put_i64(out, head->started_at_ms);
   eva_put_i64(out, head->completed_at_ms);
   eva_put_f64(out, head->latency_ms);
+  eva_put_u8(out, (uint8_t)head->met_memory);
+  eva_put_f64(out, head->tokens);
+  eva_put_f64(out, head->cost);
+  eva_put_text(out, head->stop_reason);
+  eva_put_u8(out, (uint8_t)head->is_deferred);
+  eva_put_f64(out, head->retry_after_ms);
+  eva_put_u32(out, (uint32_t)head->cache_hits);
+  eva_put_u32(out, (uint32_t)head->cache_misses);
 }
 
 void eva_get_result_head(eva_cursor *payload, eva_result_head *head) {
@@ -151,6 +169,14 @@ void eva_get_result_head(eva_cursor *payload, eva_result_head *head) {
   head->started_at_ms = eva_get_i64(payload);
   head->completed_at_ms = eva_get_i64(payload);
   head->latency_ms = eva_get_f64(payload);
+  head->met_memory = eva_get_u8(payload);
+  head->tokens = eva_get_f64(payload);
+  head->cost = eva_get_f64(payload);
+  head->stop_reason = eva_get_text(payload);
+  head->is_deferred = eva_get_u8(payload);
+  head->retry_after_ms = eva_get_f64(payload);
+  head->cache_hits = (int)eva_get_u32(payload);
+  head->cache_misses = (int)eva_get_u32(payload);
 }
 
 void eva_put_score(eva_buf *out, const eva_score_row *row) {
@@ -181,4 +207,36 @@ void eva_get_score(eva_cursor *payload, eva_score_row *row) {
   row->metadata = eva_get_text(payload);
   row->passed = (int)eva_get_u8(payload) - 1;
   row->latency_ms = eva_get_f64(payload);
+}
+
+void eva_put_ask(eva_buf *out, eva_frame_type type, uint64_t number, eva_text service, eva_text text) {
+  size_t offset = eva_frame_begin(out, type);
+  eva_put_i64(out, (int64_t)number);
+  eva_put_text(out, service);
+  eva_put_text(out, text);
+  eva_frame_end(out, offset);
+}
+
+uint64_t eva_get_ask(eva_cursor *payload, eva_text *service, eva_text *text) {
+  uint64_t number = (uint64_t)eva_get_i64(payload);
+  *service = eva_get_text(payload);
+  *text = eva_get_text(payload);
+  return number;
+}
+
+void eva_put_answer(eva_buf *out, uint64_t number, const eva_reply *reply) {
+  size_t offset = eva_frame_begin(out, EVA_FRAME_ANSWER);
+  eva_put_i64(out, (int64_t)number);
+  eva_put_text(out, reply->answer);
+  eva_put_text(out, reply->message);
+  eva_put_text(out, reply->code);
+  eva_frame_end(out, offset);
+}
+
+uint64_t eva_get_answer(eva_cursor *payload, eva_reply *reply) {
+  uint64_t number = (uint64_t)eva_get_i64(payload);
+  reply->answer = eva_get_text(payload);
+  reply->message = eva_get_text(payload);
+  reply->code = eva_get_text(payload);
+  return number;
 }

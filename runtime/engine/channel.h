@@ -18,9 +18,15 @@ typedef enum eva_frame_type {
   EVA_FRAME_JOB = 1,    /* to a worker: one (item, trial) to run */
   EVA_FRAME_STOP = 2,   /* to a worker: end now; what runs is given up */
   EVA_FRAME_RESULT = 3, /* to the coordinator: what came of one job */
-  EVA_FRAME_FATAL = 4,  /* to the coordinator: the worker cannot go on; a text says why */
+  EVA_FRAME_FATAL = 4,  /* to the coordinator: the worker cannot go on; whether a script is the cause, and a text */
   EVA_FRAME_HOLD = 5,   /* to a worker: start nothing more; drop what has not started */
-  EVA_FRAME_DRAINED = 6 /* to the coordinator: held, and nothing runs any more */
+  EVA_FRAME_DRAINED = 6, /* to the coordinator: held, and nothing runs any more */
+  EVA_FRAME_ASK = 7,     /* to the coordinator: a question to a service of the desk */
+  EVA_FRAME_ANSWER = 8,  /* to a worker: what became of it */
+  EVA_FRAME_TELL = 9,    /* to the coordinator: something for a service that nobody waits for */
+  EVA_FRAME_CLOSE = 10,  /* to the coordinator: an ask is given up, or what it was granted is given back */
+  EVA_FRAME_LOOK = 11,   /* to a worker: what is the item of this position doing? */
+  EVA_FRAME_DOING = 12   /* to the coordinator: its id, and what it does */
 } eva_frame_type;
 
 /* Begins a frame at the end of `out`; returns its offset for eva_frame_end, which fills in the length. */
@@ -56,6 +62,7 @@ typedef struct eva_job_frame {
   int attempt;        /* from 1; reruns count too, so that every assignment has its own number */
   int try_number;     /* from 1; only retries count */
   int interrupted_by; /* times it was interrupted through no fault of its own */
+  int target_retries; /* retries so far that the target asked for */
   eva_job job;        /* texts point into the payload */
 } eva_job_frame;
 
@@ -80,6 +87,12 @@ typedef struct eva_result_head {
   int output_repaired;
   int64_t started_at_ms, completed_at_ms;
   double latency_ms;
+  int met_memory;       /* it, or one of its scorers, met the memory limit of its worker */
+  double tokens, cost;  /* that the attempt has used, as far as it was reported */
+  eva_text stop_reason; /* why every item would fail like this; none: it is its own failure */
+  int is_deferred;       /* nothing has happened yet: run again after retry_after_ms, this was no attempt */
+  double retry_after_ms; /* the target asks for another try after this; 0: it does not */
+  int cache_hits, cache_misses; /* of its requests that took part in the cache */
 } eva_result_head;
 
 enum { EVA_RESULT_TEXTS = 7 }; /* output, error, usage, steps, trajectory, context, metadata */
@@ -89,5 +102,19 @@ void eva_get_result_head(eva_cursor *payload, eva_result_head *head);
 /* A score: the row without experiment, item and trial. */
 void eva_put_score(eva_buf *out, const eva_score_row *row);
 void eva_get_score(eva_cursor *payload, eva_score_row *row);
+
+/* ==== The desk ==== */
+
+/* What a service answers: a text, or why there is none. */
+typedef struct eva_reply {
+  eva_text answer;        /* none: it failed */
+  eva_text message, code; /* then */
+} eva_reply;
+
+/* An ask (number, service, text), a tell (0, service, text) or a close (number, none, outcome or none). */
+void eva_put_ask(eva_buf *out, eva_frame_type type, uint64_t number, eva_text service, eva_text text);
+uint64_t eva_get_ask(eva_cursor *payload, eva_text *service, eva_text *text);
+void eva_put_answer(eva_buf *out, uint64_t number, const eva_reply *reply);
+uint64_t eva_get_answer(eva_cursor *payload, eva_reply *reply);
 
 #endif

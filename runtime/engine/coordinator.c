@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +18,7 @@ enum {
   PREFETCH_MAX = 256,           /* jobs that wait in a worker, so that it never waits for us */
   PREFETCH_MEAN_MS_MAX = 200,   /* slower items are never queued in a worker: another may be free sooner */
   PREFETCH_MS = 50,             /* as many as it gets through in this time: none where items are slow */
+  WAITING_MAX = 2000,           /* jobs that wait for their next try, before no further ones are begun */
   LONELY_MAX = 4,               /* workers beside the crew for items that were interrupted too often */
   BACKLOG_BYTES_MAX = 16 * 1024 * 1024,
   TIMEOUT_GRACE_MS = 100,       /* for results that are on their way when the time of the run is up */
@@ -51,6 +51,13 @@ void coordinator_break(coordinator *c, const char *format, ...) {
   va_end(arguments);
   eva_error_set(c->error, EVA_E_STORE, NULL, "%s", message);
   c->end = EVA_RUN_BROKEN;
+  c->is_stopping = c->is_ended = 1;
+}
+
+void coordinator_script_error(coordinator *c, eva_text message) {
+  if (c->end == EVA_RUN_BROKEN || c->end == EVA_RUN_SCRIPT_ERROR) return;
+  eva_error_set(c->error, EVA_E_STATE, NULL, "%.*s", (int)message.len, message.data ? message.data : "");
+  c->end = EVA_RUN_SCRIPT_ERROR;
   c->is_stopping = c->is_ended = 1;
 }
 
@@ -137,20 +144,19 @@ static void encode_again(void *context, const eva_job *job) {
                          .attempt = given->job->attempt,
                          .try_number = given->job->try_number,
                          .interrupted_by = given->job->interrupted_by,
+                         .target_retries = given->job->target_retries,
                          .job = *job};
   eva_put_job(&given->member->out, &frame);
 }
 
-static void give_again(coordinator *c, crew_member *member, int index) {
+static void give_again(coordinator *c, crew_member *member, assignment job) {
   eva_error error;
-  assignment job = c->waiting.all[index];
   again given = {member, &job};
   if (eva_jobs_page(c->options->store, c->options->experiment_id, job.position - 1, 1, EVA_JOBS_ALL, encode_again,
                     &given, &error) != EVA_OK) {
     coordinator_break(c, "an item cannot be read again: %s", error.message);
     return;
   }
-  assignment_remove(&c->waiting, index);
   assignment_add(&member->jobs, job);
 }
 
@@ -160,6 +166,8 @@ static int capacity_of(const coordinator *c, const crew_member *member) {
   double ahead = member->slots * PREFETCH_MS / (member->mean_ms > 0.01 ? member->mean_ms : 0.01);
   double left = (double)(c->progress.total - c->handed_out) / (2.0 * c->options->workers);
   if (ahead > left) ahead = left;
+  double room = (double)eva_early_room(&c->early) / c->options->workers;
+  if (ahead > room) ahead = room;
   if (ahead > PREFETCH_MAX) ahead = PREFETCH_MAX;
   return member->slots + (ahead > 0 ? (int)ahead : 0);
 }
@@ -178,7 +186,7 @@ static crew_member *roomiest(coordinator *c) {
 }
 
 /* An item that was interrupted too often runs alone in a fresh worker. */
-static void run_lonely(coordinator *c, int index) {
+static void run_lonely(coordinator *c) {
   for (int place = c->options->workers; place < c->crew_size; place++) {
     crew_member *member = &c->crew[place];
     if (member->pid) continue;
@@ -187,29 +195,28 @@ static void run_lonely(coordinator *c, int index) {
       return;
     }
     member->is_alone = 1;
-    give_again(c, member, index);
+    give_again(c, member, c->lonely.all[0]);
+    assignment_remove(&c->lonely, 0);
     return;
   }
 }
 
 static void hand_out_again(coordinator *c) {
   uint64_t now = eva_clock_monotonic_ns();
-  for (int index = c->waiting.count - 1; index >= 0 && !c->is_stopping; index--) {
-    if (c->waiting.all[index].due_ns > now) continue;
-    if (c->waiting.all[index].interrupted_by >= EVA_RERUNS_MAX) {
-      run_lonely(c, index);
-      continue;
-    }
-    crew_member *member = roomiest(c);
-    if (!member || member->jobs.count >= member->slots) continue;
-    give_again(c, member, index);
+  if (c->lonely.count > 0) run_lonely(c);
+  for (crew_member *member; !c->is_stopping && waiting_is_due(c, now) && (member = roomiest(c));) {
+    give_again(c, member, waiting_take(c));
   }
 }
 
+/* Where many wait to come back, new ones would only wait with them. */
+static int has_new_work(coordinator *c) { return c->waiting.count < WAITING_MAX && fill_page(c); }
+
 static void hand_out(coordinator *c) {
   if (c->is_stopping || c->backlog.len - c->backlog_at > BACKLOG_BYTES_MAX) return;
-  if (c->waiting.count > 0) hand_out_again(c);
-  for (crew_member *member; !c->is_stopping && (member = roomiest(c)) && fill_page(c);) give_next(c, member);
+  if (waiting_count(c) > 0) hand_out_again(c);
+  for (crew_member *member; !c->is_stopping && (member = roomiest(c)) && has_new_work(c);) give_next(c, member);
+  waiting_arm(c);
 }
 
 /* ==== Results ==== */
@@ -236,26 +243,48 @@ static uint64_t backoff_ns(coordinator *c, int try_number) {
 
 static int may_retry(const coordinator *c, const assignment *job, const eva_result_head *head) {
   return head->status != EVA_STATUS_OK && head->status != EVA_STATUS_LIMITED && !head->permanent &&
-         job->try_number <= c->options->max_retries && !c->is_stopping;
+         job->try_number - job->target_tries <= c->options->max_retries && !c->is_stopping;
 }
 
-static void settle(coordinator *c, const assignment *job, const eva_result_head *head, eva_text payload) {
-  if (may_retry(c, job, head)) {
-    assignment next = *job;
+/* What a result means for the run as a whole. */
+static void note_early(coordinator *c, const eva_result_head *head, int is_final) {
+  static const eva_run_end ends[] = {EVA_RUN_COMPLETED, EVA_RUN_MAX_FAILURES, EVA_RUN_STOPPED, EVA_RUN_BUDGET};
+  eva_early early = eva_early_note(&c->early, head, is_final);
+  if (early == EVA_EARLY_NONE || c->is_stopping) return;
+  eva_error_set(c->error, EVA_E_LIMIT, NULL, "%s", c->early.reason);
+  coordinator_stop(c, ends[early]);
+}
+
+/* Tries that the target asks for come first: they have a bound and delays of their own. */
+void coordinator_settle(coordinator *c, const assignment *job, const eva_result_head *head, eva_text payload) {
+  assignment next = *job;
+  int is_asked = head->retry_after_ms > 0 && head->status != EVA_STATUS_OK;
+  next.attempt++;
+  next.due_ns = eva_clock_monotonic_ns() + (uint64_t)(head->retry_after_ms * 1e6);
+  if (head->is_deferred) { /* it has no result; where the run ends it is one that did not run */
+    if (!c->is_stopping) waiting_add(c, next);
+    return;
+  }
+  if ((is_asked && !c->is_stopping) || may_retry(c, job, head)) {
     ledger_add(c, job, payload, 0);
-    next.attempt++;
     next.try_number++;
-    next.due_ns = eva_clock_monotonic_ns() + backoff_ns(c, job->try_number);
-    assignment_add(&c->waiting, next);
+    next.target_tries += is_asked;
+    next.target_retries = is_asked ? job->target_retries + 1 : 0;
+    if (!is_asked) next.due_ns += backoff_ns(c, job->try_number - job->target_tries);
+    waiting_add(c, next);
+    note_early(c, head, 0);
     return;
   }
   ledger_add(c, job, payload, 1);
   c->received++;
-  if (head->status == EVA_STATUS_OK) return;
-  c->received_failed++;
-  if (c->options->max_failures > 0 && c->received_failed >= c->options->max_failures) {
-    coordinator_stop(c, EVA_RUN_MAX_FAILURES);
-  }
+  note_early(c, head, 1);
+}
+
+void coordinator_run_alone(coordinator *c, assignment job) {
+  job.attempt++;
+  job.is_alone = 1;
+  job.due_ns = 0;
+  waiting_add(c, job);
 }
 
 void coordinator_result(coordinator *c, crew_member *member, eva_cursor *payload) {
@@ -265,119 +294,24 @@ void coordinator_result(coordinator *c, crew_member *member, eva_cursor *payload
   eva_get_result_head(payload, &head);
   if (payload->bad || !take_assignment(member, head.position, head.attempt, &job)) return;
   double latency_ms = head.latency_ms > 0 ? head.latency_ms : 0;
-  member->mean_ms = member->results == 0 ? latency_ms : 0.95 * member->mean_ms + 0.05 * latency_ms;
-  member->results++;
+  if (!head.is_deferred) {
+    member->mean_ms = member->results == 0 ? latency_ms : 0.95 * member->mean_ms + 0.05 * latency_ms;
+    member->results++;
+  }
   c->crashes_in_a_row = 0;
-  settle(c, &job, &head, whole);
-}
-
-/* ==== Deaths ==== */
-
-/* When it started (wall clock, ms); 0: it had not. */
-static int64_t running_since(const crew_member *member, int64_t position) {
-  for (int slot = 0; slot < member->board->slots; slot++) {
-    if (atomic_load(&member->board->running[slot].position) != position) continue;
-    return atomic_load(&member->board->running[slot].started_at_ms);
+  sight_moved(c);
+  if (head.met_memory && !member->is_alone && !c->is_stopping) { /* others may have taken it */
+    note_early(c, &head, 0);
+    coordinator_run_alone(c, job);
+    return;
   }
-  return 0;
-}
-
-static void describe_death(int status, char *out, size_t size) {
-  if (WIFSIGNALED(status)) {
-    const char *name = sigabbrev_np(WTERMSIG(status));
-    snprintf(out, size, "the worker process died of signal SIG%s (%s)", name ? name : "?", strsignal(WTERMSIG(status)));
-  } else {
-    snprintf(out, size, "the worker process ended by itself with status %d", WEXITSTATUS(status));
-  }
-}
-
-/* The result of an item whose worker died: an error that names the signal. */
-typedef struct crashed {
-  eva_buf *out;
-  const assignment *job;
-  const char *why;
-  eva_status status;
-  int64_t started_at_ms;
-} crashed;
-
-static void encode_crashed(void *context, const eva_job *item) {
-  crashed *given = context;
-  int64_t now = eva_clock_wall_ms();
-  eva_result_head head = {.position = item->position,
-                          .attempt = given->job->attempt,
-                          .trial = item->trial,
-                          .item_version = item->item_version,
-                          .item_id = item->item_id,
-                          .status = given->status,
-                          .passed = 0,
-                          .started_at_ms = given->started_at_ms,
-                          .completed_at_ms = now,
-                          .latency_ms = (double)(now - given->started_at_ms)};
-  eva_buf error = {0};
-  eva_buf_printf(&error, "{\"code\":\"%s\",\"message\":\"%s\"}",
-                 given->status == EVA_STATUS_TIMEOUT ? "timeout" : "worker_crashed", given->why);
-  eva_put_result_head(given->out, &head);
-  for (int index = 0; index < EVA_RESULT_TEXTS; index++) {
-    eva_put_text(given->out, index == 1 ? eva_buf_text(&error) : EVA_TEXT_NONE);
-  }
-  eva_put_u32(given->out, 0);
-  eva_buf_free(&error);
-}
-
-static void fail_crashed(coordinator *c, const assignment *job, int64_t started_at_ms, eva_status status,
-                         const char *why) {
-  eva_buf out = {0};
-  eva_error error;
-  crashed given = {&out, job, why, status, started_at_ms};
-  if (eva_jobs_page(c->options->store, c->options->experiment_id, job->position - 1, 1, EVA_JOBS_ALL, encode_crashed,
-                    &given, &error) != EVA_OK) {
-    coordinator_break(c, "an item cannot be read: %s", error.message);
-  } else {
-    eva_result_head head;
-    eva_cursor payload = {out.data, out.data + out.len, 0};
-    eva_get_result_head(&payload, &head);
-    settle(c, job, &head, eva_buf_text(&out));
-  }
-  eva_buf_free(&out);
-}
-
-/* Whose code held the process fails; when that is nobody's, all that ran do. The others run again. */
-void coordinator_lost(coordinator *c, crew_member *member, int wait_status) {
-  char why[256];
-  int64_t culprit = atomic_load(&member->board->on_cpu);
-  describe_death(wait_status, why, sizeof why);
-  if (c->is_stopping) return; /* killed, or lost: what it ran has no result */
-  if (member->stuck_on) culprit = member->stuck_on;
-  for (int index = 0; index < member->jobs.count; index++) {
-    assignment job = member->jobs.all[index];
-    int64_t ran = running_since(member, job.position);
-    if (ran && member->stuck_on == job.position) {
-      fail_crashed(c, &job, ran, EVA_STATUS_TIMEOUT,
-                   "its time was up and it could not be interrupted (stuck in a C function or a finalizer), so its "
-                   "worker was killed");
-      continue;
-    }
-    if (ran && (culprit == 0 || culprit == job.position || member->is_alone)) {
-      fail_crashed(c, &job, ran, EVA_STATUS_ERROR, why);
-      continue;
-    }
-    job.attempt++;
-    if (ran) job.interrupted_by++;
-    job.due_ns = 0;
-    assignment_add(&c->waiting, job);
-  }
-  member->jobs.count = 0;
-  if (!member->stuck_on) c->crashes_in_a_row++;
-  if (c->crashes_in_a_row >= EVA_CRASHES_IN_A_ROW_MAX) {
-    coordinator_break(c, "workers die again and again: %d in a row without a result between them; the last one: %s",
-                      c->crashes_in_a_row, why);
-  }
+  coordinator_settle(c, &job, &head, whole);
 }
 
 /* ==== The loop ==== */
 
 static int is_work_left(coordinator *c) {
-  if (c->waiting.count > 0) return 1;
+  if (waiting_count(c) > 0) return 1;
   for (int index = 0; index < c->crew_size; index++) {
     if (c->crew[index].jobs.count > 0) return 1;
   }
@@ -408,11 +342,18 @@ static int everything_drained(const coordinator *c) {
   return 1;
 }
 
+static void send_all(coordinator *c) {
+  for (int index = 0; index < c->crew_size; index++) {
+    if (c->crew[index].pid) crew_send(&c->crew[index]);
+  }
+}
+
 /* Before the loop sleeps. */
 static void take_turn(coordinator *c) {
   ledger_flush(c);
   if (c->is_ended) return;
   if (c->is_stopping) {
+    send_all(c); /* what runs may have asked the desk */
     if (!everything_drained(c)) return;
     ledger_commit(c);
     if (ledger_is_empty(c)) c->is_ended = 1;
@@ -421,9 +362,7 @@ static void take_turn(coordinator *c) {
   replace_dead(c);
   hand_out(c);
   end_lonely(c);
-  for (int index = 0; index < c->crew_size; index++) {
-    if (c->crew[index].pid) crew_send(&c->crew[index]);
-  }
+  send_all(c);
   if (!c->is_stopping && !is_work_left(c)) {
     ledger_commit(c);
     if (ledger_is_empty(c)) c->is_ended = 1;
@@ -447,15 +386,12 @@ static void kill_if_stuck(crew_member *member, uint64_t now) {
 
 static void on_tick(uv_timer_t *timer) {
   coordinator *c = timer->data;
-  c->progress.in_flight = 0;
-  c->progress.waiting = c->waiting.count;
   uint64_t now = eva_clock_monotonic_ns();
   for (int index = 0; index < c->crew_size; index++) {
-    crew_member *member = &c->crew[index];
-    if (!member->pid) continue;
-    kill_if_stuck(member, now);
-    c->progress.in_flight += member->jobs.count;
+    if (c->crew[index].pid) kill_if_stuck(&c->crew[index], now);
   }
+  memory_watch(c, now);
+  sight_tick(c, now);
   if (c->options->on_tick) c->options->on_tick(c->options->context, &c->progress);
   if (!c->is_stopping && c->options->is_aborted(c->options->context)) coordinator_stop(c, EVA_RUN_CANCELLED);
 }
@@ -463,9 +399,10 @@ static void on_tick(uv_timer_t *timer) {
 static void count_closed(uv_handle_t *handle) { ((coordinator *)handle->data)->open_handles--; }
 
 static void open_handles(coordinator *c) {
-  static const int numbers[] = {SIGINT, SIGTERM};
+  static const int numbers[EVA_RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction hangup;
   uv_loop_t *loop = c->options->loop;
-  uv_timer_t *timers[] = {&c->tick, &c->deadline, &c->grace, &c->busy};
+  uv_timer_t *timers[] = {&c->tick, &c->deadline, &c->grace, &c->busy, &c->due};
   for (size_t index = 0; index < sizeof timers / sizeof *timers; index++) {
     uv_timer_init(loop, timers[index]);
     timers[index]->data = c;
@@ -475,11 +412,12 @@ static void open_handles(coordinator *c) {
   c->turn.data = c;
   c->open_handles++;
   uv_prepare_start(&c->turn, on_turn);
-  for (int index = 0; index < 2; index++) {
+  int keeps_on = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN; /* nohup */
+  for (int index = 0; index < EVA_RUN_SIGNALS; index++) {
     uv_signal_init(loop, &c->signals[index]);
     c->signals[index].data = c;
     c->open_handles++;
-    uv_signal_start(&c->signals[index], on_signal, numbers[index]);
+    if (numbers[index] != SIGHUP || !keeps_on) uv_signal_start(&c->signals[index], on_signal, numbers[index]);
   }
   uv_update_time(loop);
   uv_timer_start(&c->tick, on_tick, 20, 100);
@@ -489,7 +427,7 @@ static void open_handles(coordinator *c) {
 static void close_handles(coordinator *c) {
   uv_handle_t *handles[] = {(uv_handle_t *)&c->tick, (uv_handle_t *)&c->deadline,   (uv_handle_t *)&c->grace,
                             (uv_handle_t *)&c->busy, (uv_handle_t *)&c->turn,       (uv_handle_t *)&c->signals[0],
-                            (uv_handle_t *)&c->signals[1]};
+                            (uv_handle_t *)&c->signals[1], (uv_handle_t *)&c->signals[2], (uv_handle_t *)&c->due};
   for (size_t index = 0; index < sizeof handles / sizeof *handles; index++) uv_close(handles[index], count_closed);
   while (c->open_handles > 0) uv_run(c->options->loop, UV_RUN_NOWAIT);
 }
@@ -523,12 +461,22 @@ static void mark_stored(coordinator *c) {
   }
 }
 
+static coordinator *running_now;
+
+void eva_coordinator_commit(void) {
+  if (running_now) ledger_commit(running_now);
+}
+
 eva_run_end eva_coordinate(const eva_run_options *options, eva_run_progress *progress, eva_error *error) {
   coordinator c = {.options = options, .error = error, .random = eva_clock_monotonic_ns() | 1};
   c.progress.total = options->total;
+  *error = (eva_error){.code = EVA_OK};
+  eva_early_open(&c.early, &options->early, options->total);
+  sight_moved(&c);
   mark_stored(&c);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   open_handles(&c);
+  running_now = &c;
   start_crew(&c);
   while (!c.is_ended) uv_run(options->loop, UV_RUN_ONCE);
   c.is_stopping = 1;
@@ -540,11 +488,14 @@ eva_run_end eva_coordinate(const eva_run_options *options, eva_run_progress *pro
   /* A resumed run that had nothing left to run tells what is stored. */
   if (options->set == EVA_JOBS_MISSING && options->total == 0) ledger_report(&c);
   crew_end_all(&c);
+  running_now = NULL;
   if (c.is_store_broken && eva_store_in_transaction(options->store)) eva_store_rollback(options->store);
   close_handles(&c);
   prctl(PR_SET_CHILD_SUBREAPER, 0);
+  sight_close(&c);
   free(c.crew);
   free(c.waiting.all);
+  free(c.lonely.all);
   free(c.stored_bits);
   free(c.unreported);
   eva_buf_free(&c.page);

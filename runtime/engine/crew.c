@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sanitizer.h"
 #include "engine/coordinator_private.h"
 #include "io/process_spawn.h"
 
-enum { READ_SIZE = 256 * 1024, END_WAIT_MS = 1000, END_NAP_US = 100 };
+enum { READ_SIZE = 256 * 1024, END_WAIT_MS = 1000, END_NAP_US = 100, COMMIT_NAP_MS = 10, LEAK_WAIT_MS = 10000 };
 
 /* ==== Starting ==== */
 
@@ -31,6 +33,11 @@ static int thread_count(void) {
 
 static void on_socket(uv_poll_t *poll, int status, int events);
 
+/* Sent with the other frames of this turn of the loop. */
+static void answer_worker(eva_desk_client *client, uint64_t number, const eva_reply *reply) {
+  eva_put_answer(&((crew_member *)((char *)client - offsetof(crew_member, client)))->out, number, reply);
+}
+
 static void watch(crew_member *member, int writing) {
   member->is_writing = writing;
   uv_poll_start(member->poll, UV_READABLE | (writing ? UV_WRITABLE : 0), on_socket);
@@ -39,6 +46,10 @@ static void watch(crew_member *member, int writing) {
 int crew_start(coordinator *c, crew_member *member, int slots) {
   int sockets[2];
   ledger_commit(c); /* no fork inside a transaction */
+  while (!c->is_store_broken && eva_store_in_transaction(c->options->store)) { /* somebody reads, without WAL */
+    uv_sleep(COMMIT_NAP_MS);
+    ledger_commit(c);
+  }
   if (c->is_store_broken) return -1;
   if (thread_count() != 1) {
     eva_error_set(c->error, EVA_E_STATE, NULL, "a second thread runs in this process; workers cannot be forked safely");
@@ -53,6 +64,7 @@ int crew_start(coordinator *c, crew_member *member, int slots) {
     return -1;
   }
   board->slots = slots;
+  int64_t rss_base = c->options->rss_per_worker > 0 ? memory_resident(getpid()) : 0;
   fflush(NULL);
   pid_t pid = fork();
   if (pid < 0) {
@@ -67,7 +79,8 @@ int crew_start(coordinator *c, crew_member *member, int slots) {
   eva_buf in = member->in, out = member->out; /* memory of a predecessor is used again */
   assignment_list jobs = member->jobs;
   *member = (crew_member){.coordinator = c, .pid = pid, .socket = sockets[0], .slots = slots, .in = in, .out = out,
-                          .jobs = jobs, .board = board, .board_size = board_size};
+                          .jobs = jobs, .board = board, .board_size = board_size, .client = {.answer = answer_worker},
+                          .rss_base = rss_base};
   eva_buf_clear(&member->in);
   eva_buf_clear(&member->out);
   member->jobs.count = 0;
@@ -113,9 +126,15 @@ static int read_frames(crew_member *member) {
     at += (size_t)size;
     if (type == EVA_FRAME_RESULT) coordinator_result(c, member, &payload);
     if (type == EVA_FRAME_DRAINED) member->is_drained = 1;
+    if (type == EVA_FRAME_DOING) sight_doing(c, &payload);
+    if (type == EVA_FRAME_ASK || type == EVA_FRAME_TELL || type == EVA_FRAME_CLOSE) {
+      if (!c->options->desk || !eva_desk_receive(c->options->desk, &member->client, type, &payload)) return -1;
+    }
     if (type == EVA_FRAME_FATAL) {
+      int is_script = eva_get_u8(&payload);
       eva_text why = eva_get_text(&payload);
-      coordinator_break(c, "a worker could not go on: %.*s", (int)why.len, why.data ? why.data : "");
+      if (is_script) coordinator_script_error(c, why);
+      else coordinator_break(c, "a worker could not go on: %.*s", (int)why.len, why.data ? why.data : "");
     }
   }
   memmove(member->in.data, member->in.data + at, member->in.len - at);
@@ -132,13 +151,21 @@ static void close_socket(crew_member *member) {
 }
 
 /* Its socket has ended: reap it and let the coordinator decide what becomes of its jobs. */
+static void heed_sanitizer(int status) {
+  if (!EVA_SANITIZED || !WIFEXITED(status) || WEXITSTATUS(status) != EVA_SANITIZER_EXIT) return;
+  fputs("evalua: error: a sanitizer has stopped a worker; its report is above\n", stderr);
+  _exit(EVA_SANITIZER_EXIT);
+}
+
 static void bury(crew_member *member) {
   coordinator *c = member->coordinator;
   int status = 0;
   close_socket(member);
   kill(member->pid, SIGKILL); /* it may have closed its socket and live on */
   while (waitpid(member->pid, &status, 0) < 0 && errno == EINTR) continue;
+  heed_sanitizer(status);
   member->pid = 0;
+  eva_desk_leave(&member->client);
   coordinator_lost(c, member, status);
   munmap(member->board, member->board_size);
   member->board = NULL;
@@ -189,13 +216,31 @@ static void kill_strays(void) {
 /* Waits for a worker that was asked to end, insists after END_WAIT_MS. */
 static void wait_for(crew_member *member) {
   const struct timespec nap = {0, END_NAP_US * 1000};
-  for (int naps = 0; waitpid(member->pid, NULL, WNOHANG) == 0; naps++) {
+  int status = 0;
+  for (int naps = 0; waitpid(member->pid, &status, WNOHANG) == 0; naps++) {
     if (naps == END_WAIT_MS * 1000 / END_NAP_US) kill(member->pid, SIGKILL);
     nanosleep(&nap, NULL);
+  }
+  heed_sanitizer(status);
+}
+
+/* With a sanitizer, workers that have nothing to do leave by themselves first: a signal handler cannot look for leaks. */
+static void let_idle_leave(coordinator *c) {
+  for (int index = 0; index < c->crew_size; index++) {
+    if (c->crew[index].pid && c->crew[index].jobs.count == 0) crew_order(&c->crew[index], EVA_FRAME_STOP);
+  }
+  for (int index = 0; index < c->crew_size; index++) {
+    crew_member *member = &c->crew[index];
+    siginfo_t ended = {0};
+    for (int naps = 0; member->pid && member->jobs.count == 0 && !ended.si_pid && naps < LEAK_WAIT_MS; naps++) {
+      if (waitid(P_PID, (id_t)member->pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0) break;
+      uv_sleep(1);
+    }
   }
 }
 
 void crew_end_all(coordinator *c) {
+  if (EVA_SANITIZED) let_idle_leave(c);
   for (int index = 0; index < c->crew_size; index++) { /* ends it at once, even in a loop, with all that it started */
     if (c->crew[index].pid) kill(c->crew[index].pid, SIGUSR2);
   }
@@ -204,6 +249,7 @@ void crew_end_all(coordinator *c) {
     if (member->pid) {
       wait_for(member);
       member->pid = 0;
+      eva_desk_leave(&member->client);
       close_socket(member);
       munmap(member->board, member->board_size);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engine/coordinator_private.h"
 
 typedef struct ledger_entry {
@@ -12,7 +13,7 @@ typedef struct ledger_entry {
   size_t size; /* of the payload that follows */
 } ledger_entry;
 
-enum { BUSY_RETRY_MS = 20 };
+enum { BUSY_RETRY_MS = 20, TELL_AFTER_MS = 2000 /* of a lock that others hold */ };
 
 void ledger_add(coordinator *c, const assignment *job, eva_text payload, int is_final) {
   ledger_entry entry = {is_final, *job, payload.len};
@@ -42,6 +43,12 @@ static void remember_position(coordinator *c, int64_t position) {
   c->unreported[c->unreported_count++] = position;
 }
 
+static void count_result(coordinator *c, const eva_result_head *head) {
+  remember_position(c, head->position);
+  c->uncommitted++;
+  if (head->status != EVA_STATUS_OK) c->uncommitted_failed++;
+}
+
 static eva_code insert_scores(coordinator *c, const eva_result_head *head, eva_cursor *payload, eva_error *error) {
   uint32_t count = eva_get_u32(payload);
   for (uint32_t index = 0; index < count && !payload->bad; index++) {
@@ -62,6 +69,11 @@ static eva_code insert_result(coordinator *c, const ledger_entry *entry, eva_cur
   eva_get_result_head(payload, &head);
   eva_text texts[EVA_RESULT_TEXTS];
   for (int index = 0; index < EVA_RESULT_TEXTS; index++) texts[index] = eva_get_text(payload);
+  if (strchr(c->options->experiment_id, '@')) { /* a score set: the result is stored already */
+    if (!entry->is_final) return EVA_OK;
+    count_result(c, &head);
+    return insert_scores(c, &head, payload, error);
+  }
   if (!entry->is_final) {
     eva_attempt_row attempt = {c->options->experiment_id, head.item_id, head.trial, entry->job.try_number,
                                eva_status_name(head.status), texts[1], head.started_at_ms, head.latency_ms};
@@ -87,14 +99,14 @@ static eva_code insert_result(coordinator *c, const ledger_entry *entry, eva_cur
                         .completed_at_ms = head.completed_at_ms,
                         .latency_ms = head.latency_ms,
                         .retry_count = entry->job.try_number - 1,
-                        .interrupted_by = entry->job.interrupted_by};
+                        .interrupted_by = entry->job.interrupted_by,
+                        .cache_hits = head.cache_hits,
+                        .cache_misses = head.cache_misses};
   eva_code code = c->options->set == EVA_JOBS_ALL ? eva_result_add(c->options->store, &row, error)
                                                   : eva_result_replace(c->options->store, &row, error);
   if (code == EVA_E_EXISTS) return EVA_OK; /* stored by an earlier assignment: that one counts */
   if (code != EVA_OK) return code;
-  remember_position(c, head.position);
-  c->uncommitted++;
-  if (head.status != EVA_STATUS_OK) c->uncommitted_failed++;
+  count_result(c, &head);
   return insert_scores(c, &head, payload, error);
 }
 
@@ -102,28 +114,39 @@ static eva_code insert_result(coordinator *c, const ledger_entry *entry, eva_cur
 
 static void on_busy_retry(uv_timer_t *timer) { ledger_flush(timer->data); }
 
+/* Another process holds a lock that is needed now: tries again later, up to store_timeout. */
+static void try_later(coordinator *c) {
+  uint64_t now = eva_clock_monotonic_ns();
+  int timeout_ms = eva_store_timeout_ms(c->options->store);
+  if (!c->busy_since_ns) c->busy_since_ns = now, c->is_wait_told = 0;
+  if (!c->is_wait_told && now - c->busy_since_ns > (uint64_t)TELL_AFTER_MS * 1000000) {
+    c->is_wait_told = 1;
+    eva_log(EVA_LOG_WARNING, "the store is locked by another process; results wait up to %g s for it (store_timeout)",
+            timeout_ms / 1000.0);
+  }
+  if (now - c->busy_since_ns > (uint64_t)timeout_ms * 1000000) {
+    eva_error error;
+    eva_error_set(&error, EVA_E_BUSY, eva_store_path(c->options->store),
+                  "it stayed locked by another process for %g s (store_timeout)", timeout_ms / 1000.0);
+    broken_store(c, "results cannot be stored", &error);
+  } else if (!uv_is_active((uv_handle_t *)&c->busy)) {
+    uv_timer_start(&c->busy, on_busy_retry, BUSY_RETRY_MS, 0);
+  }
+}
+
 /* 1 when a transaction is open. */
 static int begin(coordinator *c) {
   eva_store *store = c->options->store;
   eva_error error;
   if (eva_store_in_transaction(store)) return 1;
-  uint64_t now = eva_clock_monotonic_ns();
   eva_code code = eva_store_begin(store, &error);
   if (code == EVA_OK) {
-    c->begun_ns = now;
+    c->begun_ns = eva_clock_monotonic_ns();
     c->busy_since_ns = 0;
     return 1;
   }
-  if (code != EVA_E_BUSY) {
-    broken_store(c, "the store cannot be written", &error);
-    return 0;
-  }
-  if (!c->busy_since_ns) c->busy_since_ns = now;
-  if (now - c->busy_since_ns > (uint64_t)EVA_STORE_TIMEOUT_MS * 1000000) {
-    broken_store(c, "the store stayed locked by another process for 30 s (store_timeout)", &error);
-    return 0;
-  }
-  if (!uv_is_active((uv_handle_t *)&c->busy)) uv_timer_start(&c->busy, on_busy_retry, BUSY_RETRY_MS, 0);
+  if (code == EVA_E_BUSY) try_later(c);
+  else broken_store(c, "the store cannot be written", &error);
   return 0;
 }
 
@@ -168,11 +191,15 @@ void ledger_commit(coordinator *c) {
     insert_backlog(c);
   }
   if (c->is_store_broken || !eva_store_in_transaction(c->options->store)) return;
-  if (eva_store_commit(c->options->store, &error) != EVA_OK) {
+  eva_code code = eva_store_try_commit(c->options->store, &error);
+  if (code == EVA_E_BUSY) {
+    try_later(c);
+  } else if (code != EVA_OK) {
     broken_store(c, "the last results cannot be committed", &error);
-    return;
+  } else {
+    c->busy_since_ns = 0;
+    ledger_report(c);
   }
-  ledger_report(c);
 }
 
 void ledger_flush(coordinator *c) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sanitizer.h"
 
 enum { READ_SIZE = 256 * 1024, FLUSH_SIZE = 64 * 1024 };
 
@@ -24,8 +25,10 @@ struct eva_worker {
   uv_prepare_t turn; /* before the loop sleeps: start what can start, send what has been produced in one write */
   uv_idle_t more;   /* jobs that could start are waiting: the loop must not sleep */
   eva_buf in, out;
-  size_t in_at;     /* frames before it are used */
+  eva_buf jobs;     /* frames of jobs that wait for a slot */
+  size_t jobs_at;   /* frames before it have started */
   size_t out_at;    /* bytes before it are sent */
+  int is_open;      /* jobs may start */
   int is_held;      /* the coordinator wants nothing more started */
   int is_drained;   /* and has been told that nothing runs */
   int is_writing;   /* the poll watches for room */
@@ -44,6 +47,7 @@ static void on_parent_death(int signal_number) {
 
 static void worker_exit(eva_worker *worker, int status) {
   worker->program->kill_all();
+  if (status == EXIT_SUCCESS) eva_report_leaks();
   _exit(status);
 }
 
@@ -75,8 +79,9 @@ static void send_out(eva_worker *worker) {
 
 eva_buf *eva_worker_out(eva_worker *worker) { return &worker->out; }
 
-void eva_worker_fatal(eva_worker *worker, const char *message) {
+void eva_worker_fatal(eva_worker *worker, const char *message, int is_script) {
   size_t offset = eva_frame_begin(&worker->out, EVA_FRAME_FATAL);
+  eva_put_u8(&worker->out, (uint8_t)is_script);
   eva_put_text(&worker->out, eva_text_of(message));
   eva_frame_end(&worker->out, offset);
 }
@@ -106,28 +111,21 @@ static void start_job(eva_worker *worker, eva_cursor *payload) {
 /* Starts what the slots allow. A turn is bounded, so that finished I/O is not kept waiting by new jobs. */
 static void start_jobs(eva_worker *worker) {
   enum { STARTS_MAX = 64 };
-  int starts = 0;
-  while (worker->free_count > 0 && starts < STARTS_MAX) {
+  for (int starts = 0; worker->free_count > 0 && starts < STARTS_MAX && !worker->is_held; starts++) {
     eva_frame_type type;
     eva_cursor payload;
-    int64_t size = eva_frame_next(&worker->in, worker->in_at, &type, &payload);
-    if (size < 0) worker_exit(worker, EXIT_FAILURE);
-    if (size == 0) break;
-    worker->in_at += (size_t)size;
-    if (type == EVA_FRAME_STOP) worker_exit(worker, EXIT_SUCCESS);
-    if (type == EVA_FRAME_HOLD) worker->is_held = 1;
-    if (type == EVA_FRAME_JOB && !worker->is_held) {
-      start_job(worker, &payload);
-      starts++;
-    }
+    int64_t size = eva_frame_next(&worker->jobs, worker->jobs_at, &type, &payload);
+    if (size <= 0) break;
+    worker->jobs_at += (size_t)size;
+    start_job(worker, &payload);
   }
-  if (worker->in_at == worker->in.len) {
-    eva_buf_clear(&worker->in);
-    worker->in_at = 0;
-  } else if (worker->in_at > READ_SIZE) {
-    memmove(worker->in.data, worker->in.data + worker->in_at, worker->in.len - worker->in_at);
-    worker->in.len -= worker->in_at;
-    worker->in_at = 0;
+  if (worker->jobs_at == worker->jobs.len || worker->is_held) {
+    eva_buf_clear(&worker->jobs);
+    worker->jobs_at = 0;
+  } else if (worker->jobs_at > READ_SIZE) {
+    memmove(worker->jobs.data, worker->jobs.data + worker->jobs_at, worker->jobs.len - worker->jobs_at);
+    worker->jobs.len -= worker->jobs_at;
+    worker->jobs_at = 0;
   }
 }
 
@@ -137,11 +135,15 @@ static void on_more(uv_idle_t *idle) { (void)idle; }
 static int has_ready_job(eva_worker *worker) {
   eva_frame_type type;
   eva_cursor payload;
-  return worker->free_count > 0 && eva_frame_next(&worker->in, worker->in_at, &type, &payload) > 0;
+  return worker->free_count > 0 && eva_frame_next(&worker->jobs, worker->jobs_at, &type, &payload) > 0;
 }
 
 static void on_turn(uv_prepare_t *turn) {
   eva_worker *worker = turn->data;
+  if (!worker->is_open) {
+    send_out(worker);
+    return;
+  }
   start_jobs(worker);
   if (worker->is_held && !worker->is_drained && worker->free_count == worker->board->slots) {
     worker->is_drained = 1;
@@ -152,15 +154,48 @@ static void on_turn(uv_prepare_t *turn) {
   else uv_idle_stop(&worker->more);
 }
 
-/* Stop and hold must be seen even when no slot is free. */
-static void look_for_orders(eva_worker *worker) {
-  size_t at = worker->in_at;
+static void take_answer(eva_worker *worker, eva_cursor *payload) {
+  eva_reply reply;
+  uint64_t number = eva_get_answer(payload, &reply);
+  if (payload->bad) worker_exit(worker, EXIT_FAILURE);
+  if (worker->program->answer) worker->program->answer(worker->program->context, number, &reply);
+}
+
+/* What the item of a position does; no answer where it has ended meanwhile. */
+static void take_look(eva_worker *worker, eva_cursor *payload) {
+  int64_t position = eva_get_i64(payload);
+  eva_buf id = {0}, doing = {0};
+  for (int slot = 0; slot < worker->board->slots && worker->program->describe; slot++) {
+    if (atomic_load(&worker->board->running[slot].position) != position) continue;
+    worker->program->describe(worker->program->context, slot, &id, &doing);
+    size_t offset = eva_frame_begin(&worker->out, EVA_FRAME_DOING);
+    eva_put_i64(&worker->out, position);
+    eva_put_text(&worker->out, eva_buf_text(&id));
+    eva_put_text(&worker->out, eva_buf_text(&doing));
+    eva_frame_end(&worker->out, offset);
+    break;
+  }
+  eva_buf_free(&id);
+  eva_buf_free(&doing);
+}
+
+/* Orders and answers are seen even when no slot is free: only jobs wait. */
+static void take_frames(eva_worker *worker) {
+  size_t at = 0;
   eva_frame_type type;
   eva_cursor payload;
-  for (int64_t size; (size = eva_frame_next(&worker->in, at, &type, &payload)) > 0; at += (size_t)size) {
+  int64_t size;
+  while ((size = eva_frame_next(&worker->in, at, &type, &payload)) > 0) {
     if (type == EVA_FRAME_STOP) worker_exit(worker, EXIT_SUCCESS);
     if (type == EVA_FRAME_HOLD) worker->is_held = 1;
+    if (type == EVA_FRAME_JOB && !worker->is_held) eva_buf_add(&worker->jobs, worker->in.data + at, (size_t)size);
+    if (type == EVA_FRAME_ANSWER) take_answer(worker, &payload);
+    if (type == EVA_FRAME_LOOK) take_look(worker, &payload);
+    at += (size_t)size;
   }
+  if (size < 0) worker_exit(worker, EXIT_FAILURE);
+  memmove(worker->in.data, worker->in.data + at, worker->in.len - at);
+  worker->in.len -= at;
 }
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
@@ -172,7 +207,7 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
   ssize_t count = recv(worker->socket, worker->in.data + worker->in.len, READ_SIZE, 0);
   if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) worker_exit(worker, EXIT_FAILURE);
   if (count > 0) worker->in.len += (size_t)count;
-  look_for_orders(worker);
+  take_frames(worker);
 }
 
 /* ==== Life ==== */
@@ -226,6 +261,17 @@ static void set_signals(void) {
   prctl(PR_SET_PDEATHSIG, SIGUSR2);
 }
 
+void eva_worker_listen(eva_worker *worker, uv_loop_t *loop) {
+  worker->loop = loop;
+  uv_poll_init(loop, &worker->poll, worker->socket);
+  worker->poll.data = worker;
+  uv_prepare_init(loop, &worker->turn);
+  worker->turn.data = worker;
+  uv_prepare_start(&worker->turn, on_turn);
+  uv_idle_init(loop, &worker->more);
+  watch(worker, 0);
+}
+
 void eva_worker_main(int socket, eva_worker_board *board, const eva_worker_program *program) {
   pid_t parent = getppid();
   kill_all_now = program->kill_all;
@@ -238,20 +284,15 @@ void eva_worker_main(int socket, eva_worker_board *board, const eva_worker_progr
   worker->free_slots = eva_alloc_zeroed((size_t)board->slots, sizeof *worker->free_slots);
   for (int slot = board->slots - 1; slot >= 0; slot--) worker->free_slots[worker->free_count++] = slot;
   eva_error error;
-  worker->loop = program->open(program->context, worker, &error);
-  if (!worker->loop) {
+  uv_loop_t *loop = program->open(program->context, worker, &error);
+  if (!loop) {
     fcntl(worker->socket, F_SETFL, 0);
-    eva_worker_fatal(worker, error.message);
-    (void)!write(worker->socket, worker->out.data, worker->out.len);
+    eva_worker_fatal(worker, error.message, error.code == EVA_E_STATE);
+    (void)!write(worker->socket, worker->out.data + worker->out_at, worker->out.len - worker->out_at);
     worker_exit(worker, EXIT_FAILURE);
   }
-  uv_poll_init(worker->loop, &worker->poll, worker->socket);
-  worker->poll.data = worker;
-  uv_prepare_init(worker->loop, &worker->turn);
-  worker->turn.data = worker;
-  uv_prepare_start(&worker->turn, on_turn);
-  uv_idle_init(worker->loop, &worker->more);
-  watch(worker, 0);
+  if (!worker->loop) eva_worker_listen(worker, loop);
+  worker->is_open = 1;
   uv_run(worker->loop, UV_RUN_DEFAULT);
   worker_exit(worker, EXIT_FAILURE);
   abort();

@@ -23,10 +23,15 @@ typedef struct eva_worker eva_worker;
 
 typedef struct eva_worker_program {
   void *context;
-  /* Makes the process ready (a loop of its own, seeds, signals). Returns the loop, or NULL with `error` filled. */
+  /* Makes the process ready (a loop of its own, seeds, signals). Returns the loop, or NULL with `error` filled; its code
+   * is EVA_E_STATE where a script is the cause. */
   uv_loop_t *(*open)(void *context, eva_worker *worker, eva_error *error);
   /* Starts one job; eva_worker_result ends it, now or later. The frame's texts die when this returns. */
   void (*start)(void *context, eva_worker *worker, int slot, const eva_job_frame *frame);
+  /* Adds the id of the job in `slot` and what it is doing, for people. May be NULL. */
+  void (*describe)(void *context, int slot, eva_buf *id, eva_buf *doing);
+  /* An ask of the desk is answered; the texts die when this returns. May be NULL where nothing is asked. */
+  void (*answer)(void *context, uint64_t number, const eva_reply *reply);
   /* Kills what the worker started; safe in a signal handler. */
   void (*kill_all)(void);
 } eva_worker_program;
@@ -34,12 +39,16 @@ typedef struct eva_worker_program {
 /* Runs until the coordinator says stop or is gone; ends the process with _exit. */
 void eva_worker_main(int socket, eva_worker_board *board, const eva_worker_program *program) __attribute__((noreturn));
 
-/* The buffer for a result frame of the job in `slot`: fill it between eva_frame_begin and eva_frame_end. */
+/* Listens to the coordinator on `loop`, so that the desk can be asked before the worker is open; jobs start later. Called
+ * by `open` once it has a loop, before it runs anything that may ask. */
+void eva_worker_listen(eva_worker *worker, uv_loop_t *loop);
+/* The buffer for frames to the coordinator, results and asks: fill it between eva_frame_begin and eva_frame_end. What a turn
+ * of the loop brings together is sent in one write. */
 eva_buf *eva_worker_out(eva_worker *worker);
 /* The job in `slot` is done and its result is in the buffer. */
 void eva_worker_done(eva_worker *worker, int slot);
-/* Tells the coordinator why the worker cannot go on. */
-void eva_worker_fatal(eva_worker *worker, const char *message);
+/* Tells the coordinator why the worker cannot go on; `is_script`: a script is the cause. */
+void eva_worker_fatal(eva_worker *worker, const char *message, int is_script);
 /* Marks whose code runs (0: nobody's) and until when it may; see eva_worker_board. */
 void eva_worker_on_cpu(eva_worker *worker, int64_t position, uint64_t until_ns);
 

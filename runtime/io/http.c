@@ -3,15 +3,19 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_KEPT = 512 };
+enum {
+  DESCRIPTORS_WANTED = 65536, /* a connection takes one; the usual soft limit is 1024 */
+  DESCRIPTORS_KEPT = 64       /* for everything else in the process */
+};
 
-typedef struct watched_socket {
-  uv_poll_t poll;
+struct eva_http_socket {
+  uv_poll_t poll; /* outlives the connection: libcurl asks for the socket anew with each request */
   eva_http_client *client;
   curl_socket_t fd;
-} watched_socket;
+};
 
 /* ==== Telling waiters, never from inside libcurl ==== */
 
@@ -85,7 +89,7 @@ static void act(eva_http_client *client, curl_socket_t fd, int flags) {
 static void on_timer(uv_timer_t *timer) { act(timer->data, CURL_SOCKET_TIMEOUT, 0); }
 
 static void on_socket(uv_poll_t *poll, int status, int events) {
-  watched_socket *socket = poll->data;
+  eva_http_socket *socket = poll->data;
   int flags = status < 0 ? CURL_CSELECT_ERR : 0;
   if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
@@ -94,8 +98,17 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
 
 static void socket_closed(uv_handle_t *handle) { free(handle->data); }
 
-static watched_socket *watch_socket(eva_http_client *client, curl_socket_t fd) {
-  watched_socket *socket = eva_alloc_zeroed(1, sizeof *socket);
+/* The watcher of a descriptor, made when its number is seen first. NULL where it cannot be watched. */
+static eva_http_socket *socket_of(eva_http_client *client, curl_socket_t fd) {
+  size_t index = (size_t)fd;
+  if (index >= client->socket_count) {
+    size_t count = index + index / 2 + 16;
+    client->sockets = eva_realloc(client->sockets, count * sizeof *client->sockets);
+    memset(client->sockets + client->socket_count, 0, (count - client->socket_count) * sizeof *client->sockets);
+    client->socket_count = count;
+  }
+  if (client->sockets[index]) return client->sockets[index];
+  eva_http_socket *socket = eva_alloc_zeroed(1, sizeof *socket);
   if (uv_poll_init_socket(client->loop, &socket->poll, fd) != 0) {
     free(socket);
     return NULL;
@@ -103,22 +116,20 @@ static watched_socket *watch_socket(eva_http_client *client, curl_socket_t fd) {
   socket->poll.data = socket;
   socket->client = client;
   socket->fd = fd;
-  eva_curl()->multi_assign(client->multi, fd, socket);
+  client->sockets[index] = socket;
   return socket;
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned) {
   (void)easy;
+  (void)assigned;
   eva_http_client *client = context;
-  watched_socket *socket = assigned;
   if (what == CURL_POLL_REMOVE) {
-    if (!socket) return 0;
-    uv_poll_stop(&socket->poll); /* now: libcurl closes the descriptor next */
-    uv_close((uv_handle_t *)&socket->poll, socket_closed);
-    eva_curl()->multi_assign(client->multi, fd, NULL);
+    eva_http_socket *known = (size_t)fd < client->socket_count ? client->sockets[fd] : NULL;
+    if (known) uv_poll_stop(&known->poll); /* now: libcurl may close the descriptor next */
     return 0;
   }
-  if (!socket) socket = watch_socket(client, fd);
+  eva_http_socket *socket = socket_of(client, fd);
   if (!socket) return -1;
   int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
   return uv_poll_start(&socket->poll, events, on_socket) == 0 ? 0 : -1;
@@ -133,6 +144,21 @@ static int on_curl_timer(CURLM *multi, long ms, void *context) {
 }
 
 /* ==== The client ==== */
+
+/* How many connections there may be: as many as the process may have descriptors, after raising its soft limit. Requests
+ * beyond wait inside libcurl. */
+static long connections_most(void) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return DESCRIPTORS_KEPT;
+  rlim_t wanted = files.rlim_max == RLIM_INFINITY || files.rlim_max > DESCRIPTORS_WANTED ? DESCRIPTORS_WANTED
+                                                                                        : files.rlim_max;
+  if (files.rlim_cur != RLIM_INFINITY && files.rlim_cur < wanted) {
+    struct rlimit raised = {wanted, files.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) files = raised;
+  }
+  rlim_t most = files.rlim_cur == RLIM_INFINITY || files.rlim_cur > wanted ? wanted : files.rlim_cur;
+  return most > 2 * DESCRIPTORS_KEPT ? (long)most - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
+}
 
 eva_http_client *eva_http_open(uv_loop_t *loop, eva_error *error) {
   if (eva_curl_load(error) != EVA_OK) return NULL;
@@ -152,7 +178,9 @@ eva_http_client *eva_http_open(uv_loop_t *loop, eva_error *error) {
   curl->multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
   curl->multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
   curl->multi_setopt(multi, CURLMOPT_TIMERDATA, client);
-  curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
+  long most = connections_most();
+  curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, most); /* kept open; the default closes all beyond a few */
+  curl->multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
   return client;
 }
 
@@ -162,7 +190,12 @@ void eva_http_close(eva_http_client *client) {
   if (!client || !eva_http_is_ours(client)) return; /* a fork's copy keeps its memory: the handles are not ours */
   while (client->transfers) eva_http_abort(client->transfers);
   while (client->noted) eva_http_unnote(client->noted);
+  for (size_t i = 0; i < client->spare_count; i++) eva_curl()->easy_cleanup(client->spare[i]);
   eva_curl()->multi_cleanup(client->multi);
+  for (size_t i = 0; i < client->socket_count; i++) {
+    if (client->sockets[i]) uv_close((uv_handle_t *)&client->sockets[i]->poll, socket_closed);
+  }
+  free(client->sockets);
   uv_close((uv_handle_t *)&client->timer, client_closed);
 }
 

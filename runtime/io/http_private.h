@@ -7,13 +7,22 @@
 #include "io/http.h"
 #include "io/http_library.h"
 
-enum { EVA_HTTP_MESSAGE_MAX = 512 };
+enum {
+  EVA_HTTP_MESSAGE_MAX = 512,
+  EVA_HTTP_SPARE_MAX = 256 /* easy handles kept for the next requests */
+};
+
+typedef struct eva_http_socket eva_http_socket;
 
 struct eva_http_client {
   uv_loop_t *loop;
   uv_timer_t timer;  /* libcurl's */
   CURLM *multi;
   pid_t owner;
+  eva_http_socket **sockets; /* by descriptor; NULL: never seen */
+  size_t socket_count;
+  CURL *spare[EVA_HTTP_SPARE_MAX];
+  size_t spare_count;
   eva_http_transfer *transfers; /* under way */
   eva_http_transfer *noted, *noted_last; /* something has happened that its waiter may wait for */
 };

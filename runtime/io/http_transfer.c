@@ -93,7 +93,12 @@ static void drop_easy(eva_http_transfer *t) {
   const eva_curl_table *curl = eva_curl();
   stop_first_byte(t);
   curl->multi_remove_handle(t->client->multi, t->easy);
-  curl->easy_cleanup(t->easy);
+  if (t->client->spare_count < EVA_HTTP_SPARE_MAX) {
+    curl->easy_reset(t->easy);
+    t->client->spare[t->client->spare_count++] = t->easy;
+  } else {
+    curl->easy_cleanup(t->easy);
+  }
   t->easy = NULL;
   curl->slist_free_all(t->headers);
   t->headers = NULL;
@@ -283,7 +288,7 @@ static eva_http_transfer *transfer_new(eva_http_client *client, const eva_http_r
 
 eva_http_transfer *eva_http_start(eva_http_client *client, const eva_http_request *request, eva_error *error) {
   const eva_curl_table *curl = eva_curl();
-  CURL *easy = curl->easy_init();
+  CURL *easy = client->spare_count > 0 ? client->spare[--client->spare_count] : curl->easy_init();
   if (!easy) {
     eva_error_set(error, EVA_E_LIMIT, NULL, "not enough memory for a request");
     return NULL;

@@ -14,7 +14,8 @@ enum {
   READ_SIZE = 64 * 1024,
   READS_PER_TURN = 16,      /* then the loop gets its turn: a flood must not starve the others */
   REAP_POLL_FIRST_MS = 1,   /* without pidfd the child is looked at in growing steps */
-  REAP_POLL_MOST_MS = 20
+  REAP_POLL_MOST_MS = 20,
+  WORD_LOOK_BYTES = 512     /* how far the tail of stderr looks for its first whole word */
 };
 
 typedef struct stream {
@@ -251,6 +252,14 @@ static void keep_output(eva_process *p, const char *data, size_t len) {
   if (!p->line_mode && p->output.len > p->output_limit) stop_over_limit(p, EVA_PROCESS_STDOUT, p->output.len);
 }
 
+/* Where a tail begins whose first word is whole, so that no half of a key stands there that nobody would know. */
+static size_t word_start(const eva_buf *text, size_t from) {
+  for (size_t at = from; at < text->len && at < from + WORD_LOOK_BYTES; at++) {
+    if (strchr(" \t\r\n", text->data[at - 1])) return at;
+  }
+  return from;
+}
+
 static void keep_errors(eva_process *p, const char *data, size_t len) {
   eva_buf_add(&p->errors, data, len);
   if (p->errors.len <= p->error_limit) return;
@@ -258,9 +267,9 @@ static void keep_errors(eva_process *p, const char *data, size_t len) {
     stop_over_limit(p, EVA_PROCESS_STDERR, p->errors.len);
     return;
   }
-  size_t excess = p->errors.len - p->error_limit;
-  memmove(p->errors.data, p->errors.data + excess, p->error_limit);
-  p->errors.len = p->error_limit;
+  size_t excess = word_start(&p->errors, p->errors.len - p->error_limit);
+  p->errors.len -= excess;
+  memmove(p->errors.data, p->errors.data + excess, p->errors.len);
   p->errors.data[p->errors.len] = 0;
 }
 

@@ -326,7 +326,7 @@ eva_code eva_spawn(const eva_spawn_plan *plan, eva_spawned *out, eva_error *erro
   int table_slot = table_find_free();
   if (table_slot < 0) {
     return eva_error_set(error, EVA_E_LIMIT, NULL,
-                         "cannot start '%s': the limit `processes` is %d and %d are alive; lower max_concurrency", name,
+                         "cannot start '%s': %d processes of this worker are alive, the limit (processes_per_worker) is %d; lower max_concurrency", name,
                          EVA_PROCESS_MAX, EVA_PROCESS_MAX);
   }
   plumbing pipes;

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* The limit `processes`: children alive at once in one process of ours. */
+/* The limit `processes_per_worker`: children alive at once in one process of ours. */
 enum { EVA_PROCESS_MAX = 1024 };
 
 typedef struct eva_spawn_plan {

@@ -2,6 +2,7 @@
 #include "io/server.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,13 +10,16 @@
 
 enum {
   BLOCK_SIZE = 64 * 1024,
+  LOOK_MS = 50,           /* how often connections that wait for us are asked whether the client is there */
   CONNECTIONS_MAX = 60000 /* its default is 1020, and those beyond would wait until others close */
 };
 
 struct eva_server {
   uv_loop_t *loop;
   uv_poll_t poll;
-  uv_timer_t timer;
+  uv_timer_t timer, look;
+  struct pollfd *looked;  /* room for one a connection */
+  size_t looked_room;
   struct MHD_Daemon *daemon;
   eva_server_options options;
   int port;
@@ -28,6 +32,7 @@ struct eva_server {
 struct eva_server_request {
   eva_server *server;           /* NULL: stopped */
   struct MHD_Connection *connection; /* NULL: gone */
+  int fd;                       /* of the connection */
   int owners;                   /* the connection and the receiver */
   eva_server_request *previous, *next, *next_arrived;
   char *method, *path;
@@ -35,7 +40,7 @@ struct eva_server_request {
   int has_arrived, is_suspended, is_too_large;
   struct MHD_Response *response; /* begun; not given to libmicrohttpd yet */
   int status;                   /* of the answer; 0: not begun */
-  int has_ended, is_cut;
+  int has_ended, is_cut, is_left; /* left: the client has closed its side */
   eva_buf out;
   size_t out_taken;
   eva_buf pattern;
@@ -87,6 +92,7 @@ static eva_server_request *request_new(eva_server *server, struct MHD_Connection
   r->server = server;
   r->connection = connection;
   r->owners = 1;
+  r->fd = eva_mhd()->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
   r->method = eva_strdup(method);
   r->path = eva_strdup(path);
   eva_mhd()->get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_pair, &r->query);
@@ -129,6 +135,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     arrive(r);
     return MHD_YES;
   }
+  if (r->is_left) return MHD_NO;
   if (r->response) {
     struct MHD_Response *response = r->response;
     r->response = NULL;
@@ -136,7 +143,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
     eva_mhd()->destroy_response(response);
     return queued;
   }
-  if (r->is_cut) return MHD_NO;
+  if (r->is_cut || r->is_left) return MHD_NO;
   suspend(r); /* woken too early */
   return MHD_YES;
 }
@@ -183,6 +190,7 @@ static ssize_t on_read(void *context, uint64_t position, char *block, size_t siz
     return (ssize_t)size;
   }
   if (r->fill_left > 0) return fill_block(r, block, size);
+  if (r->is_left) return MHD_CONTENT_READER_END_WITH_ERROR;
   if (r->is_cut || !r->server || r->server->is_stopping) return MHD_CONTENT_READER_END_WITH_ERROR;
   if (r->has_ended) return MHD_CONTENT_READER_END_OF_STREAM;
   suspend(r);
@@ -215,6 +223,30 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   run(poll->data);
 }
 
+/* libmicrohttpd does not watch suspended connections, so a client that gives up would be noticed only when the answer
+ * is sent. One that has closed its side is taken to have left. */
+static void on_look(uv_timer_t *timer) {
+  eva_server *server = timer->data;
+  size_t count = 0;
+  for (eva_server_request *r = server->requests; r; r = r->next) {
+    if (!r->is_suspended) continue;
+    if (count == server->looked_room) {
+      server->looked_room = server->looked_room * 2 + 64;
+      server->looked = eva_realloc(server->looked, server->looked_room * sizeof *server->looked);
+    }
+    server->looked[count++] = (struct pollfd){.fd = r->fd, .events = POLLRDHUP};
+  }
+  if (count == 0 || poll(server->looked, count, 0) <= 0) return;
+  size_t at = 0;
+  for (eva_server_request *r = server->requests; r && at < count; r = r->next) {
+    if (!r->is_suspended) continue;
+    if (server->looked[at++].revents & (POLLRDHUP | POLLHUP | POLLERR)) {
+      r->is_left = 1;
+      resume(r);
+    }
+  }
+}
+
 static int parse_address(const eva_server_options *options, struct sockaddr_storage *address) {
   memset(address, 0, sizeof *address);
   return uv_ip4_addr(options->host, options->port, (struct sockaddr_in *)address) == 0 ||
@@ -231,7 +263,9 @@ static struct MHD_Daemon *start_daemon(eva_server *server, const struct sockaddr
 
 static void handle_closed(uv_handle_t *handle) {
   eva_server *server = handle->data;
-  if (--server->handles == 0) free(server);
+  if (--server->handles > 0) return;
+  free(server->looked);
+  free(server);
 }
 
 eva_server *eva_server_start(uv_loop_t *loop, const eva_server_options *options, eva_error *error) {
@@ -253,9 +287,12 @@ eva_server *eva_server_start(uv_loop_t *loop, const eva_server_options *options,
   }
   server->port = eva_mhd()->get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
   uv_timer_init(loop, &server->timer);
+  uv_timer_init(loop, &server->look);
   uv_poll_init(loop, &server->poll, eva_mhd()->get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
-  server->timer.data = server->poll.data = server;
-  server->handles = 2;
+  server->timer.data = server->look.data = server->poll.data = server;
+  server->handles = 3;
+  uv_timer_start(&server->look, on_look, LOOK_MS, LOOK_MS);
+  uv_unref((uv_handle_t *)&server->look);
   uv_poll_start(&server->poll, UV_READABLE, on_poll);
   return server;
 }
@@ -276,6 +313,7 @@ void eva_server_stop(eva_server *server) {
   }
   for (eva_server_request *r = server->requests; r; r = r->next) resume(r);
   uv_close((uv_handle_t *)&server->timer, handle_closed);
+  uv_close((uv_handle_t *)&server->look, handle_closed);
   uv_poll_stop(&server->poll);
   uv_close((uv_handle_t *)&server->poll, handle_closed);
   eva_mhd()->stop_daemon(server->daemon);
@@ -288,7 +326,7 @@ const char *eva_server_request_path(const eva_server_request *r) { return r->pat
 eva_text eva_server_request_query(const eva_server_request *r) { return eva_buf_text(&r->query); }
 eva_text eva_server_request_headers(const eva_server_request *r) { return eva_buf_text(&r->headers); }
 eva_text eva_server_request_body(const eva_server_request *r) { return eva_buf_text(&r->body); }
-int eva_server_request_is_open(const eva_server_request *r) { return r->connection != NULL; }
+int eva_server_request_is_open(const eva_server_request *r) { return r->connection != NULL && !r->is_left; }
 
 int eva_server_answer_begin(eva_server_request *r, const eva_server_answer *answer) {
   if (r->status || r->is_cut) return 0;

@@ -106,6 +106,19 @@ static int l_wrap(lua_State *L) {
   return 1;
 }
 
+lua_State *eva_coroutine_inner(lua_State *co) {
+  lua_Debug frame;
+  lua_State *inner = NULL;
+  if (lua_status(co) != LUA_YIELD || !lua_getstack(co, 0, &frame) || !lua_checkstack(co, 2)) return NULL;
+  lua_getinfo(co, "f", &frame);
+  int top = lua_gettop(co);
+  lua_CFunction function = lua_tocfunction(co, -1);
+  if (function == l_wrapped && lua_getupvalue(co, -1, 1)) inner = lua_tothread(co, -1);
+  if (function == l_resume && lua_getlocal(co, &frame, 1)) inner = lua_tothread(co, -1);
+  lua_settop(co, top - 1);
+  return inner == co ? NULL : inner;
+}
+
 void eva_task_install(lua_State *L) {
   static const luaL_Reg functions[] = {{"resume", l_resume}, {"wrap", l_wrap}, {NULL, NULL}};
   lua_getglobal(L, "coroutine");

@@ -219,7 +219,49 @@ static const luaL_Reg TRANSFER_METHODS[] = {
     {"close", transfer_close}, {"__gc", transfer_close}, {"__close", transfer_close}, {NULL, NULL},
 };
 
-static const luaL_Reg MODULE[] = {{"start", http_start}, {NULL, NULL}};
+/* ==== Heads ==== */
+
+/* Pushes `text` in lower case. */
+static void push_lower(lua_State *L, const char *text, size_t len) {
+  luaL_Buffer buffer;
+  char *lower = luaL_buffinitsize(L, &buffer, len);
+  for (size_t i = 0; i < len; i++) lower[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) : text[i];
+  luaL_pushresultsize(&buffer, len);
+}
+
+/* Sets the header of one line, without its line end, in the table on top; several of one name are joined. */
+static void set_header(lua_State *L, const char *line, size_t len) {
+  const char *colon = memchr(line, ':', len);
+  if (!colon || colon == line) return;
+  const char *value = colon + 1, *end = line + len;
+  while (value < end && (*value == ' ' || *value == '\t')) value++;
+  while (end > value && (end[-1] == ' ' || end[-1] == '\t')) end--;
+  push_lower(L, line, (size_t)(colon - line));
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, -3) == LUA_TSTRING) {
+    lua_pushliteral(L, ", ");
+    lua_pushlstring(L, value, (size_t)(end - value));
+    lua_concat(L, 3);
+  } else {
+    lua_pop(L, 1);
+    lua_pushlstring(L, value, (size_t)(end - value));
+  }
+  lua_rawset(L, -3);
+}
+
+/* headers(head) -> {["lower-case-name"] = value} of lines "Name: value" */
+static int http_headers(lua_State *L) {
+  eva_text head = eva_check_text(L, 1);
+  lua_createtable(L, 0, 8);
+  for (size_t at = 0; at < head.len;) {
+    size_t len = strcspn(head.data + at, "\r\n");
+    set_header(L, head.data + at, len);
+    at += len + 1;
+  }
+  return 1;
+}
+
+static const luaL_Reg MODULE[] = {{"start", http_start}, {"headers", http_headers}, {NULL, NULL}};
 
 int luaopen_evalua_native_http(lua_State *L) {
   luaL_newmetatable(L, CLIENT_TYPE);

@@ -158,13 +158,18 @@ static int l_schema_sql(lua_State *L) {
   return 1;
 }
 
-/* open(url, {read_only, create, durable}) -> store */
+/* open(url, {read_only, create, durable, timeout_ms}) -> store */
 static int l_open(lua_State *L) {
   const char *url = luaL_checkstring(L, 1);
   eva_store_options options = {.read_only = eva_lua_boolean_field(L, 2, "read_only") == 1,
                                .create = eva_lua_boolean_field(L, 2, "create") == 1,
                                .durable = eva_lua_boolean_field(L, 2, "durable") == 1,
                                .schema_sql = schema_text()};
+  if (lua_istable(L, 2) && lua_getfield(L, 2, "timeout_ms") != LUA_TNIL) {
+    lua_Number timeout_ms = luaL_checknumber(L, -1);
+    luaL_argcheck(L, timeout_ms >= 1 && timeout_ms <= 1e9, 2, "timeout_ms: 1 to 1e9");
+    options.timeout_ms = (int)timeout_ms;
+  }
   eva_lua_store *box = lua_newuserdatauv(L, sizeof *box, 0);
   box->store = NULL;
   luaL_setmetatable(L, STORE_TYPE);
@@ -188,6 +193,9 @@ static int l_forget(lua_State *L) {
   eva_store_forget(store);
   return 0;
 }
+
+/* What a worker finds of its parent's stores is let go without a word to the database. */
+static int l_gc(lua_State *L) { return eva_vm_of(L)->in_worker ? l_forget(L) : l_close(L); }
 
 static int l_tostring(lua_State *L) {
   eva_lua_store *box = eva_lua_check_store_box(L, 1);
@@ -256,7 +264,7 @@ static const luaL_Reg STORE_METHODS[] = {
     {"lock_fd", l_lock_fd},   {NULL, NULL},
 };
 static const luaL_Reg STORE_META[] = {
-    {"__gc", l_close}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
+    {"__gc", l_gc}, {"__close", l_close}, {"__tostring", l_tostring}, {NULL, NULL}};
 static const luaL_Reg MODULE[] = {{"open", l_open}, {"schema_sql", l_schema_sql}, {NULL, NULL}};
 
 int luaopen_evalua_native_store(lua_State *L) {
@@ -269,6 +277,7 @@ int luaopen_evalua_native_store(lua_State *L) {
   luaL_setfuncs(L, eva_lua_experiment_methods, 0);
   luaL_setfuncs(L, eva_lua_result_methods, 0);
   luaL_setfuncs(L, eva_lua_query_methods, 0);
+  luaL_setfuncs(L, eva_lua_review_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   eva_lua_open_sync(L);

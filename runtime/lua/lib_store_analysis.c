@@ -281,7 +281,7 @@ static int l_score_values(lua_State *L) {
     counts.unscored += eva_text_equal(status, EVA_TEXT_LITERAL("unscored"));
     counts.error += eva_text_equal(status, EVA_TEXT_LITERAL("error"));
     if (ok && !eva_column_is_null(rows, 1)) add_number(values, eva_column_double(rows, 1));
-    if (!eva_column_is_null(rows, 3)) *(eva_column_int(rows, 3) ? &counts.passed : &counts.not_passed) += 1;
+    if (ok && !eva_column_is_null(rows, 3)) *(eva_column_int(rows, 3) ? &counts.passed : &counts.not_passed) += 1;
     if (label.data) count_field(L, labels, label.data, label.len);
   }
   eva_lua_push_vector_of(L, values);

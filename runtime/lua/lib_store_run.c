@@ -135,6 +135,12 @@ static int l_experiment_accepted(lua_State *L) {
   return 1;
 }
 
+/* show_interrupted() -> true: v_experiments of this connection says `interrupted` where it is */
+static int l_show_interrupted(lua_State *L) {
+  eva_error error;
+  return eva_lua_push_outcome(L, eva_experiments_show_interrupted(eva_lua_check_store(L, 1), &error), &error);
+}
+
 /* selection_fill(experiment_id, dataset_id, version, {ids=, limit=, trials=}) -> number of jobs */
 static int l_selection_fill(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
@@ -167,9 +173,9 @@ static void count_position(void *context, int64_t position) {
   ++*(int64_t *)context;
 }
 
-/* job_count(experiment_id, "all"|"missing"|"failed") -> number of (item, trial) pairs of the selection */
+/* job_count(experiment_id, "all"|"missing"|"failed"|"unscored"|"unscored_any") -> number of (item, trial) pairs of the selection */
 static int l_job_count(lua_State *L) {
-  static const char *const sets[] = {"all", "missing", "failed", NULL};
+  static const char *const sets[] = {"all", "missing", "failed", "unscored", "unscored_any", NULL};
   eva_store *store = eva_lua_check_store(L, 1);
   const char *id = luaL_checkstring(L, 2);
   eva_job_set set = (eva_job_set)luaL_checkoption(L, 3, "all", sets);
@@ -210,6 +216,27 @@ static int l_status_counts(lua_State *L) {
   return 1;
 }
 
+/* cache_counts(experiment_id) -> {hits, misses} of the requests that took part in the cache | nil where none did */
+static int l_cache_counts(lua_State *L) {
+  eva_store *store = eva_lua_check_store(L, 1);
+  eva_statement *row = NULL;
+  eva_error error;
+  int found = 0;
+  eva_code code = eva_cache_counts(store, luaL_checkstring(L, 2), &row, &error);
+  if (!code) code = eva_step(row, &found, &error);
+  if (code) return eva_push_error(L, &error);
+  int is_none = eva_column_is_null(row, 0);
+  int64_t hits = eva_column_int(row, 0), misses = eva_column_int(row, 1);
+  eva_reset(row);
+  if (is_none) return 0;
+  lua_createtable(L, 0, 2);
+  lua_pushinteger(L, hits);
+  lua_setfield(L, -2, "hits");
+  lua_pushinteger(L, misses);
+  lua_setfield(L, -2, "misses");
+  return 1;
+}
+
 /* results(experiment_id, {after=, limit=, item_id=, failed=}) -> list in item order, each with `scores` */
 static int l_results(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
@@ -247,9 +274,11 @@ const luaL_Reg eva_lua_experiment_methods[] = {
     {"experiment_by_number", l_experiment_by_number},
     {"experiments", l_experiments},
     {"experiments_by_prefix", l_experiments_by_prefix},
+    {"show_interrupted", l_show_interrupted},
     {"selection_fill", l_selection_fill},
     {"job_count", l_job_count},
     {"status_counts", l_status_counts},
     {"results", l_results},
+    {"cache_counts", l_cache_counts},
     {NULL, NULL},
 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/secrets.h"
 #include "lua/call.h"
 #include "lua/embedded.h"
 
@@ -90,6 +91,17 @@ static int l_exists(lua_State *L) {
   struct stat info;
   if (stat(check_path(L, 1), &info) != 0) return 0;
   lua_pushstring(L, S_ISDIR(info.st_mode) ? "directory" : "file");
+  return 1;
+}
+
+/* stamp(path) -> a text that changes when the file does: size, time of change and inode; nil where there is no file */
+static int l_stamp(lua_State *L) {
+  struct stat info;
+  if (stat(check_path(L, 1), &info) != 0 || S_ISDIR(info.st_mode)) return 0;
+  char text[96];
+  snprintf(text, sizeof text, "%lld %lld.%09ld %llu", (long long)info.st_size, (long long)info.st_mtim.tv_sec,
+           info.st_mtim.tv_nsec, (unsigned long long)info.st_ino);
+  lua_pushstring(L, text);
   return 1;
 }
 
@@ -215,6 +227,8 @@ static int l_pid(lua_State *L) {
 
 static int write_stream(lua_State *L, FILE *stream) {
   eva_text text = eva_check_text(L, 1);
+  eva_buf *clean = eva_push_buf(L);
+  if (eva_secrets_redact(text, clean)) text = eva_buf_text(clean);
   if (fwrite(text.data, 1, text.len, stream) != text.len || fflush(stream) != 0) return push_errno(L, "output");
   lua_pushboolean(L, 1);
   return 1;
@@ -274,6 +288,7 @@ static const luaL_Reg MODULE[] = {
     {"pid", l_pid},
     {"read_file", l_read_file},
     {"realpath", l_realpath},
+    {"stamp", l_stamp},
     {"stderr_write", l_stderr_write},
     {"stdout_write", l_stdout_write},
     {"version", l_version},

@@ -169,6 +169,10 @@ static void push_ended(lua_State *L, eva_scope *scope) {
     lua_setfield(L, -2, "trace");
     lua_pushvalue(scope->co, -1);
     lua_xmove(scope->co, L, 1);
+    if (eva_scope_close(scope) && scope->timeout_ms) {
+      lua_pushboolean(L, 1);
+      lua_setfield(L, -3, "timed_out");
+    }
   } else {
     lua_pushboolean(L, scope->outcome == EVA_TIMED_OUT);
     lua_setfield(L, -2, "timed_out");
@@ -261,7 +265,9 @@ static int attempt_push(eva_op *op, lua_State *L) {
     lua_pushvalue(scope->co, -1);
     lua_xmove(scope->co, L, 1);
     eva_push_trace(L, scope->co, 0);
-    return 3;
+    if (!eva_scope_close(scope)) return 3;
+    lua_pushliteral(L, "timeout");
+    return 1;
   }
   lua_pushliteral(L, "timeout");
   return 1;
@@ -298,7 +304,34 @@ static int l_attempt(lua_State *L) {
   return eva_await(L, &attempt->op);
 }
 
-static const luaL_Reg MODULE[] = {{"sleep", l_sleep}, {"all", l_all}, {"map", l_map}, {"attempt", l_attempt}, {NULL, NULL}};
+/* ==== what runs ==== */
+
+/* item() -> the slot of the running item in this process (a light userdata) and the tag of the running scope | nil */
+static int l_item(lua_State *L) {
+  const eva_scope *scope = eva_vm_of(L)->scope;
+  if (!scope || !scope->item) return 0;
+  lua_pushlightuserdata(L, scope->item);
+  lua_pushinteger(L, scope->tag);
+  return 2;
+}
+
+/* tag(number): marks the running scope, and those that it starts from here on. */
+static int l_tag(lua_State *L) {
+  eva_scope *scope = eva_vm_of(L)->scope;
+  if (scope) scope->tag = (int)luaL_checkinteger(L, 1);
+  return 0;
+}
+
+/* excused_ms() -> how long the running scope has waited for permits: not its own time */
+static int l_excused_ms(lua_State *L) {
+  const eva_scope *scope = eva_vm_of(L)->scope;
+  lua_pushnumber(L, scope ? (double)scope->excused_ns / 1e6 : 0);
+  return 1;
+}
+
+static const luaL_Reg MODULE[] = {{"excused_ms", l_excused_ms}, {"sleep", l_sleep},     {"all", l_all},   {"map", l_map},
+                                  {"attempt", l_attempt}, {"item", l_item}, {"tag", l_tag},
+                                  {NULL, NULL}};
 
 int luaopen_evalua_native_task(lua_State *L) {
   luaL_newlib(L, MODULE);

@@ -1,5 +1,6 @@
 /* evalua.native.text: distances and similarities of texts, lengths, folding, digests and ids. */
 #include "base/id.h"
+#include "data/base64.h"
 #include "data/text.h"
 #include "data/utf8.h"
 #include "lua/call.h"
@@ -109,6 +110,28 @@ static int text_sha256(lua_State *L) {
   return 1;
 }
 
+/* text.base64(bytes) -> text */
+static int text_base64(lua_State *L) {
+  eva_text bytes = eva_check_text(L, 1);
+  eva_buf *out = eva_push_buf(L);
+  eva_base64_encode(out, bytes);
+  lua_pushlstring(L, out->data ? out->data : "", out->len);
+  return 1;
+}
+
+/* text.from_base64(text) -> bytes | nil, message, code */
+static int text_from_base64(lua_State *L) {
+  eva_text text = eva_check_text(L, 1);
+  eva_buf *out = eva_push_buf(L);
+  if (!eva_base64_decode(out, text)) {
+    eva_error error;
+    eva_error_set(&error, EVA_E_PARSE, NULL, "this is no base64 text");
+    return eva_push_error(L, &error);
+  }
+  lua_pushlstring(L, out->data ? out->data : "", out->len);
+  return 1;
+}
+
 /* text.uuid() -> a new UUIDv7 */
 static int text_uuid(lua_State *L) {
   char uuid[EVA_UUID_TEXT_SIZE];
@@ -129,6 +152,8 @@ static const luaL_Reg text_functions[] = {
     {"words",        text_words       },
     {"fold",         text_fold        },
     {"sha256",       text_sha256      },
+    {"base64",       text_base64      },
+    {"from_base64",  text_from_base64 },
     {"uuid",         text_uuid        },
     {NULL,           NULL             },
 };

@@ -87,6 +87,10 @@ int eva_await(lua_State *L, eva_op *op) {
   op->number = ++vm->op_count;
   op_link(op, scope ? scope : root_of(vm));
   if (op->done) return op_take(L, op);
+  if (op->is_excused) {
+    op->since_ns = eva_clock_monotonic_ns();
+    op->since_busy_ns = vm->busy_ns;
+  }
   if (vm->closing) {
     const eva_op told = {.what = op->what};
     op_drop(op);
@@ -119,6 +123,7 @@ static void scope_resume(eva_scope *scope, int argument_count); /* below: ends s
 void eva_op_complete(eva_op *op) {
   eva_scope *scope = op->scope;
   op->done = 1;
+  if (op->is_excused && scope && scope->co) eva_scope_excuse(op);
   if (scope && scope->co && scope->is_waiting) scope_resume(scope, 0);
 }
 
@@ -133,7 +138,9 @@ typedef struct eva_scope_context {
 /* Time in which other scopes held the process is not charged, and I/O that has finished is delivered first. */
 static void on_deadline(uv_timer_t *timer) {
   eva_scope *scope = timer->data;
-  uint64_t elapsed = eva_clock_monotonic_ns() - scope->started_ns;
+  uint64_t now = eva_clock_monotonic_ns(), excused = eva_scope_excused_ns(scope, now);
+  uint64_t elapsed = now - scope->started_ns;
+  elapsed = elapsed > excused ? elapsed - excused : 0;
   uint64_t busy = scope->vm->busy_ns - scope->others_ns;
   uint64_t held_by_others = busy > scope->busy_ns ? busy - scope->busy_ns : 0;
   uint64_t charged_ms = (elapsed > held_by_others ? elapsed - held_by_others : 0) / 1000000;
@@ -168,6 +175,7 @@ eva_scope *eva_scope_new(lua_State *L, eva_scope *parent) {
   scope->is_last_look = 0;
   scope->busy_ns = 0;
   scope->others_ns = vm->busy_ns;
+  scope->excused_ns = scope->excused_to = 0;
   scope->ended = NULL;
   scope->owner = NULL;
   scope->ops = NULL;
@@ -175,6 +183,7 @@ eva_scope *eva_scope_new(lua_State *L, eva_scope *parent) {
   scope->previous = scope->next = NULL;
   scope->parent = parent;
   scope->item = parent ? parent->item : NULL;
+  scope->tag = parent ? parent->tag : 0;
   scope->salt = parent ? parent->child_count++ : 0;
   scope->child_count = 0;
   if (parent) {
@@ -221,34 +230,57 @@ static void scope_leave(eva_vm *vm, eva_scope_context outer) {
   if (vm->on_cpu) vm->on_cpu(vm);
 }
 
-/* lua_resetthread runs user's __close: the scope counts as running and cannot wait. */
-static int scope_reset(eva_scope *scope) {
+/* Runs what __close is pending in the coroutines that wait inside each other, the innermost first. */
+static void reset_coroutines(eva_vm *vm, lua_State *co) {
+  enum { DEPTH_MAX = 200 }; /* Lua nests no deeper (LUAI_MAXCCALLS) */
+  lua_State *chain[DEPTH_MAX];
+  int depth = 0;
+  for (; co && depth < DEPTH_MAX; co = eva_coroutine_inner(co)) chain[depth++] = co;
+  while (depth > 0) { /* a coroutine is kept alive by the stack of the one around it */
+    co = chain[--depth];
+    vm->running = co;
+    lua_sethook(co, NULL, 0, 0);
+    lua_resetthread(co);
+    lua_sethook(co, NULL, 0, 0);
+  }
+}
+
+/* lua_resetthread runs user's __close: the scope counts as running and cannot wait. `until` is when that must end, 0:
+ * whenever. */
+static void scope_reset(eva_scope *scope, uint64_t until) {
   eva_vm *vm = scope->vm;
   lua_State *outer_running = vm->running;
   eva_scope *outer_interrupted = vm->interrupted;
   int outer_closing = vm->closing;
-  uint64_t until = scope->timeout_ms ? eva_clock_monotonic_ns() + (uint64_t)DEADLINE_CLOSING_MS * 1000000 : 0;
   uint64_t outer_slice = vm->slice_ns;
   vm->slice_ns = 0; /* the item's own deadline has passed: closing has a time of its own */
   eva_scope_context outer = scope_enter(scope, until);
   outer.slice_ns = outer_slice;
-  vm->running = scope->co;
   vm->closing = 1;
-  lua_sethook(scope->co, NULL, 0, 0);
-  int status = lua_resetthread(scope->co);
-  lua_sethook(scope->co, NULL, 0, 0);
+  reset_coroutines(vm, scope->co);
   vm->closing = outer_closing;
   vm->running = outer_running;
   vm->interrupted = outer_interrupted;
   scope_leave(vm, outer);
-  return status;
+}
+
+/* However many scopes there are to close, all of one item share the time after its deadline. */
+static uint64_t closing_until(const eva_scope *scope) {
+  uint64_t deadline = eva_deadline_of(scope);
+  return deadline ? deadline + (uint64_t)DEADLINE_CLOSING_MS * 1000000 : 0;
+}
+
+int eva_scope_close(eva_scope *scope) {
+  uint64_t deadline = eva_deadline_of(scope);
+  scope_reset(scope, deadline);
+  return deadline && eva_clock_monotonic_ns() >= deadline;
 }
 
 void eva_scope_give_up(eva_scope *scope, eva_outcome outcome) {
   if (scope->outcome != EVA_RUNNING) return;
   scope->outcome = outcome;
   scope_drop_work(scope);
-  scope_reset(scope);
+  scope_reset(scope, closing_until(scope));
   lua_settop(scope->co, 0);
   scope_end(scope, outcome);
 }
@@ -295,7 +327,7 @@ static void scope_resume(eva_scope *scope, int argument_count) {
     }
     /* A yield that no coroutine of the script receives. */
     scope_drop_work(scope);
-    scope_reset(scope);
+    scope_reset(scope, closing_until(scope));
     lua_settop(scope->co, 0);
     lua_pushliteral(scope->co, "coroutine.yield outside of a coroutine: nothing resumes an item; to wait use eval.sleep");
     scope->result_count = 1;
@@ -325,7 +357,7 @@ void eva_scope_start(eva_scope *scope, int argument_count, int64_t timeout_ms) {
 
 void eva_scope_recycle(eva_scope *scope) {
   eva_vm *vm = scope->vm;
-  if (scope->outcome == EVA_FAILED) scope_reset(scope);
+  if (scope->outcome == EVA_FAILED) scope_reset(scope, closing_until(scope));
   lua_settop(scope->co, 0);
   if (scope->parent) {
     if (scope->previous) scope->previous->next = scope->next;
@@ -367,11 +399,16 @@ eva_lua_random *eva_scope_random(eva_vm *vm) {
   return &scope->random;
 }
 
-const char *eva_scope_waits_for(const eva_scope *scope) {
-  for (const eva_scope *child = scope->children; child; child = child->next) {
-    if (child->outcome == EVA_RUNNING) return eva_scope_waits_for(child);
+eva_scope *eva_scope_innermost(eva_scope *scope) {
+  for (eva_scope *child = scope->children; child; child = child->next) {
+    if (child->outcome == EVA_RUNNING) return eva_scope_innermost(child);
   }
-  return scope->ops && scope->ops->what ? scope->ops->what : "";
+  return scope;
+}
+
+const char *eva_scope_waits_for(eva_scope *scope) {
+  const eva_scope *innermost = eva_scope_innermost(scope);
+  return innermost->ops && innermost->ops->what ? innermost->ops->what : "";
 }
 
 void eva_task_close(eva_vm *vm) {

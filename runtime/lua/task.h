@@ -29,8 +29,11 @@ struct eva_op {
    * (uv_close callbacks) as long as it does not touch the scope. No Lua here. */
   void (*release)(eva_op *op);
 
+  int is_excused; /* its time is not the item's: deadlines do not count it (the wait for a permit) */
+
   /* Owned by task.c. */
   eva_scope *scope;
+  uint64_t since_ns, since_busy_ns; /* excused ones: since when, and vm->busy_ns then */
   eva_op *previous, *next;
   uint64_t number; /* finds it again after a yield, if it is still there */
   int done;
@@ -64,10 +67,13 @@ struct eva_scope {
   uint64_t started_ns;  /* monotonic */
   uint64_t busy_ns;     /* in which it ran Lua itself */
   uint64_t others_ns;   /* vm->busy_ns when it started */
+  uint64_t excused_ns;  /* time that deadlines did not count */
+  uint64_t excused_to;  /* until when it was counted */
   uv_timer_t timer;     /* the deadline; made once, kept in the pool */
   void (*ended)(eva_scope *scope); /* called once when the outcome is known; results are still on co */
   void *owner;          /* of `ended` */
   void *item;           /* what the engine knows of the item; children inherit it */
+  int tag;              /* what the script says it is doing (task.tag); children inherit it */
   uint64_t salt;        /* of its random state, among the children of its parent: their number, or a name's hash */
   uint64_t child_count; /* scopes that it has started */
   int random_is_seeded;
@@ -82,15 +88,27 @@ eva_scope *eva_scope_new(lua_State *L, eva_scope *parent);
 void eva_scope_start(eva_scope *scope, int argument_count, int64_t timeout_ms);
 /* Cancels its operations, then its children, then resets the coroutine (user's __close runs, and cannot wait). */
 void eva_scope_give_up(eva_scope *scope, eva_outcome outcome);
+/* Runs the __close that an error left pending, in what is left of the scope's time; 1 when that was not enough. The error
+ * and its place on the stack are gone after it. Needed only where that time counts: recycling closes too. */
+int eva_scope_close(eva_scope *scope);
 /* Back to the pool; drops results. The scope must have ended. */
 void eva_scope_recycle(eva_scope *scope);
 /* The random state of what runs now. */
 eva_lua_random *eva_scope_random(eva_vm *vm);
+/* The scope itself, or what runs on behalf of it and has no running children: the one that waits. */
+eva_scope *eva_scope_innermost(eva_scope *scope);
 /* What the scope or one of its children waits for, for messages; "" when unknown. */
-const char *eva_scope_waits_for(const eva_scope *scope);
+const char *eva_scope_waits_for(eva_scope *scope);
+
+/* For how long all that the scope does has been excused waiting; 0: something else goes on. (excused.c) */
+uint64_t eva_scope_excused_ns(const eva_scope *scope, uint64_t now_ns);
+/* The operation is complete: its time is taken out of that of its scope, and of those above that did nothing else. */
+void eva_scope_excuse(const eva_op *op);
 
 /* Replaces coroutine.resume, wrap, close by versions that let waiting pass through. */
 void eva_task_install(lua_State *L);
+/* The coroutine that `co` has resumed and that waits, so that co does too; NULL where it waits by itself. */
+lua_State *eva_coroutine_inner(lua_State *co);
 void eva_task_close(eva_vm *vm); /* frees pooled scopes; before lua_close */
 
 #endif

@@ -10,6 +10,7 @@
 #include "io/alarm.h"
 #include "lua/call.h"
 #include "lua/embedded.h"
+#include "lua/lib_desk.h"
 #include "lua/random.h"
 #include "lua/task.h"
 
@@ -25,13 +26,19 @@ static const eva_native_module NATIVE[] = {
     {"evalua.native.regex", luaopen_evalua_native_regex},
     {"evalua.native.csv", luaopen_evalua_native_csv},
     {"evalua.native.store", luaopen_evalua_native_store},
+    {"evalua.native.cache", luaopen_evalua_native_cache},
     {"evalua.native.stats", luaopen_evalua_native_stats},
+    {"evalua.native.metrics", luaopen_evalua_native_metrics},
     {"evalua.native.process", luaopen_evalua_native_process},
     {"evalua.native.http", luaopen_evalua_native_http},
     {"evalua.native.server", luaopen_evalua_native_server},
     {"evalua.native.task", luaopen_evalua_native_task},
     {"evalua.native.engine", luaopen_evalua_native_engine},
+    {"evalua.native.secrets", luaopen_evalua_native_secrets},
     {"evalua.native.sys", luaopen_evalua_native_sys},
+    {"evalua.native.terminal", luaopen_evalua_native_terminal},
+    {"evalua.native.watch", luaopen_evalua_native_watch},
+    {"evalua.native.desk", luaopen_evalua_native_desk},
     {NULL, NULL},
 };
 
@@ -44,7 +51,10 @@ static void *vm_allocate(void *context, void *ptr, size_t old_size, size_t new_s
     vm->memory_used -= held;
     return NULL;
   }
-  if (vm->memory_limit && new_size > held && vm->memory_used - held + new_size > vm->memory_limit) return NULL;
+  if (vm->memory_limit && new_size > held && vm->memory_used - held + new_size > vm->memory_limit) {
+    vm->memory_refused = vm->memory_used - held + new_size;
+    return NULL;
+  }
   void *fresh = realloc(ptr, new_size);
   if (!fresh) return NULL;
   vm->memory_used = vm->memory_used - held + new_size;
@@ -162,6 +172,7 @@ void eva_vm_close(eva_vm *vm) {
   if (!vm) return;
   eva_task_close(vm);
   lua_close(vm->L);
+  eva_lua_desk_close(vm);
   eva_alarms_close(vm->alarms);
   if (vm->loop) {
     uv_run(vm->loop, UV_RUN_DEFAULT); /* lets close callbacks and killed children end */

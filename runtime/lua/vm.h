@@ -19,10 +19,12 @@ struct eva_vm {
   lua_State *L;        /* the main thread of the state */
   uv_loop_t *loop;     /* the loop that waits complete on; a worker has its own */
   struct eva_alarms *alarms; /* of the loop, for sleeps; NULL until the first */
+  struct eva_lua_desk_state *desk; /* what is shared with workers, see lib_desk.h; NULL until first used */
   lua_State *running;  /* the innermost coroutine that runs now; NULL between calls */
   eva_scope *scope;    /* the scope (item, scorer, branch) on whose behalf it runs; NULL outside items */
   size_t memory_used;  /* bytes held by Lua */
   size_t memory_limit; /* 0: none */
+  size_t memory_refused; /* what memory_used would have become when the limit was met last */
   int in_worker;       /* this process is a forked worker */
   int is_opening; /* in a worker before its first item: waiting blocks */
   int closing;         /* a scope is being given up: nothing may wait now */
@@ -68,12 +70,18 @@ int luaopen_evalua_native_text(lua_State *L);
 int luaopen_evalua_native_regex(lua_State *L);
 int luaopen_evalua_native_csv(lua_State *L);
 int luaopen_evalua_native_store(lua_State *L);
+int luaopen_evalua_native_cache(lua_State *L);
 int luaopen_evalua_native_stats(lua_State *L);
+int luaopen_evalua_native_metrics(lua_State *L);
 int luaopen_evalua_native_process(lua_State *L);
 int luaopen_evalua_native_http(lua_State *L);
 int luaopen_evalua_native_server(lua_State *L);
 int luaopen_evalua_native_task(lua_State *L);
 int luaopen_evalua_native_engine(lua_State *L);
+int luaopen_evalua_native_secrets(lua_State *L);
 int luaopen_evalua_native_sys(lua_State *L);
+int luaopen_evalua_native_terminal(lua_State *L);
+int luaopen_evalua_native_watch(lua_State *L);
+int luaopen_evalua_native_desk(lua_State *L);
 
 #endif

@@ -27,6 +27,7 @@ static size_t count_flips(const double *values, size_t n, size_t i, double sum, 
 }
 
 static size_t draw_flips(const double *values, size_t n, double limit, uint64_t seed) {
+  static const double SIGNS[] = {-1, 1};
   eva_random random = eva_random_of(seed);
   size_t hits = 0;
   for (int draw = 0; draw < EVA_FLIP_DRAWS; draw++) {
@@ -36,7 +37,7 @@ static size_t draw_flips(const double *values, size_t n, double limit, uint64_t 
       if (i % 64 == 0) {
         bits = eva_random_next(&random);
       }
-      sum += bits & 1 ? values[i] : -values[i];
+      sum += values[i] * SIGNS[bits & 1]; /* no branch: half of them would be mispredicted */
     }
     hits += fabs(sum) >= limit;
   }
@@ -108,6 +109,7 @@ const char *eva_paired_test_name(eva_paired_test test) {
   case EVA_TEST_MCNEMAR: return "mcnemar";
   case EVA_TEST_PERMUTATION: return "permutation";
   case EVA_TEST_T: return "t";
+  case EVA_TEST_BOOTSTRAP: return "bootstrap";
   case EVA_TEST_NONE: break;
   }
   return NULL;

@@ -13,7 +13,13 @@ enum {
   EVA_FLIP_DRAWS = 10000
 };
 
-typedef enum eva_paired_test { EVA_TEST_NONE, EVA_TEST_MCNEMAR, EVA_TEST_PERMUTATION, EVA_TEST_T } eva_paired_test;
+typedef enum eva_paired_test {
+  EVA_TEST_NONE,
+  EVA_TEST_MCNEMAR,
+  EVA_TEST_PERMUTATION,
+  EVA_TEST_T,
+  EVA_TEST_BOOTSTRAP /* of metrics, see metric.h */
+} eva_paired_test;
 
 typedef enum eva_verdict {
   EVA_VERDICT_INCOMPARABLE, /* no pairs */

@@ -13,10 +13,20 @@
 typedef struct eva_db eva_db;
 typedef struct eva_statement eva_statement;
 
+/* What a database file is for: a file of one kind is not opened as another. */
+typedef struct eva_db_kind {
+  const char *noun;   /* what messages call it: "store" */
+  const char *flag;   /* the option that names another file: "--store" */
+  const char *origin; /* what makes one: "evalua run" */
+  int application_id; /* in the file's header */
+} eva_db_kind;
+
 typedef struct eva_db_options {
   int read_only;
   int create;  /* make the file when it is not there */
   int durable; /* synchronous=FULL */
+  int wait_ms; /* how long opening waits for a process that keeps everybody out; 0: 2 s */
+  const eva_db_kind *kind; /* NULL: a store */
 } eva_db_options;
 
 eva_code eva_db_open(const char *url, const eva_db_options *options, eva_db **db, eva_error *error);
@@ -45,6 +55,8 @@ void eva_bind_double(eva_statement *statement, int position, double value);
 /* None binds NULL. The text is not copied: it must live until the statement is reset. */
 void eva_bind_text(eva_statement *statement, int position, eva_text text);
 void eva_bind_string(eva_statement *statement, int position, const char *string);
+/* As eva_bind_text, for what cannot hold a secret (a digest, a time) or is clean already: nothing in it is replaced. */
+void eva_bind_clean(eva_statement *statement, int position, eva_text text);
 
 /* EVA_OK with *row = 1 for a row, 0 at the end (the statement is then reset). On an error it is reset too. */
 eva_code eva_step(eva_statement *statement, int *row, eva_error *error);
@@ -68,10 +80,13 @@ int eva_column_count(const eva_statement *statement);
 const char *eva_column_name(const eva_statement *statement, int column); /* lives while the statement does */
 char eva_column_kind(eva_statement *statement, int column);              /* 'n' null, 'i' integer, 'd' double, 't' text */
 
+/* For this connection alone: a view `name` in the place of the stored one, which `select` reads as "@stored". */
+eva_code eva_db_overlay_view(eva_db *db, const char *name, const char *select, eva_error *error);
 eva_code eva_db_execute(eva_db *db, const char *sql, eva_error *error); /* several statements, no parameters */
 /* Begin takes the write lock at once: EVA_E_BUSY when another process has it (nothing waits inside). */
 eva_code eva_db_begin(eva_db *db, eva_error *error);
-eva_code eva_db_commit(eva_db *db, eva_error *error);
+eva_code eva_db_commit(eva_db *db, eva_error *error); /* after a failure nothing is open any more */
+eva_code eva_db_try_commit(eva_db *db, eva_error *error); /* the same, but EVA_E_BUSY leaves it open, to be tried again */
 void eva_db_rollback(eva_db *db);
 int eva_db_in_transaction(eva_db *db);
 

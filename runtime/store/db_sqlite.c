@@ -9,17 +9,18 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/secrets.h"
 #include "store/db.h"
 
 enum {
-  APPLICATION_ID = 0x45564c41, /* "EVLA" in the file's header */
-  CACHE_KIB = 8000,
+  CACHE_KIB = 5000,
   OPEN_WAIT_MS = 2000,     /* how long opening waits for a process that is just switching the journal mode */
   STATEMENT_SLOTS = 512,   /* of the statement cache; a power of two, several times the number of our statements */
   NFS_MAGIC = 0x6969,      /* statfs types of network file systems, where WAL's shared memory does not work */
   SMB_MAGIC = 0x517b
 };
 static const unsigned long CIFS_MAGIC = 0xff534d42UL, SMB2_MAGIC = 0xfe534d42UL;
+static const eva_db_kind STORE = {"store", "--store", "evalua run", 0x45564c41 /* "EVLA" */};
 
 struct eva_statement {
   eva_db *db;
@@ -36,8 +37,10 @@ struct eva_db {
   int wal_decided; /* the journal mode was chosen, at the first write */
   int in_transaction;
   char path[PATH_MAX];
-  const char *notice;
+  char notice[128];
   const char *synchronous;
+  const eva_db_kind *kind;
+  eva_db *forgotten; /* another one that this process has inherited and does not use */
   eva_statement slots[STATEMENT_SLOTS];
   int slot_count;
 };
@@ -45,7 +48,8 @@ struct eva_db {
 /* A connection carried over a fork would corrupt the database file: stop at once, whatever is lost. */
 static void check_owner(const eva_db *db) {
   if (db->owner != getpid()) {
-    fprintf(stderr, "evalua: process %ld used the store connection of process %ld\n", (long)getpid(), (long)db->owner);
+    fprintf(stderr, "evalua: process %ld used the database connection of process %ld\n", (long)getpid(),
+            (long)db->owner);
     abort();
   }
 }
@@ -64,68 +68,76 @@ static eva_code map_code(int result) {
 }
 
 static eva_code fail(eva_db *db, int result, eva_error *error) {
-  const char *path = db->path;
+  const char *path = db->path, *noun = db->kind->noun;
   switch (result & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return eva_error_set(error, EVA_E_BUSY, path, "the store is being written by another process; try again");
+      return eva_error_set(error, EVA_E_BUSY, path, "the %s is being written by another process; try again", noun);
     case SQLITE_READONLY:
       return eva_error_set(error, EVA_E_READ_ONLY, path,
-                           "the store cannot be written; allow writing to the file and its directory, or name another "
-                           "store with --store");
+                           "the %s cannot be written; allow writing to the file and its directory, or name another "
+                           "%s with %s",
+                           noun, noun, db->kind->flag);
     case SQLITE_NOTADB:
       return eva_error_set(error, EVA_E_SCHEMA, path,
-                           "this is not an evalua store (not an SQLite database); name another file with --store");
+                           "this is not an evalua %s (not an SQLite database); name another file with %s", noun,
+                           db->kind->flag);
     case SQLITE_CORRUPT:
       return eva_error_set(error, EVA_E_STORE, path,
-                           "the store is damaged (%s); take a backup, or see what `sqlite3 FILE .recover` saves",
+                           "the %s is damaged (%s); take a backup, or see what `sqlite3 FILE .recover` saves", noun,
                            sqlite3_errmsg(db->handle));
     case SQLITE_FULL:
       return eva_error_set(error, EVA_E_STORE, path, "the disk is full; what was not committed is not stored");
     case SQLITE_CANTOPEN:
       return eva_error_set(error, EVA_E_STORE, path,
-                           "the store's files cannot be opened (%s); its directory must be writable while a run is on",
-                           strerror(errno));
+                           "the %s's files cannot be opened (%s); its directory must be writable while a run is on",
+                           noun, strerror(errno));
+    case SQLITE_IOERR:
+      return eva_error_set(error, EVA_E_STORE, path, "the %s cannot be read or written: %s (SQLite code %d)", noun,
+                           sqlite3_system_errno(db->handle) ? strerror(sqlite3_system_errno(db->handle))
+                                                            : sqlite3_errmsg(db->handle),
+                           sqlite3_extended_errcode(db->handle));
     default:
-      return eva_error_set(error, map_code(result), path, "the store failed: %s (SQLite code %d)",
+      return eva_error_set(error, map_code(result), path, "the %s failed: %s (SQLite code %d)", noun,
                            sqlite3_errmsg(db->handle), sqlite3_extended_errcode(db->handle));
   }
 }
 
 /* Says why there is no database at `url` before SQLite says "unable to open database file". */
-static eva_code check_place(const char *url, const eva_db_options *options, eva_error *error) {
-  if (!*url) return eva_error_set(error, EVA_E_ARGUMENT, NULL, "the store has no name; give the path of a file");
+static eva_code check_place(const char *url, const eva_db_options *options, const eva_db_kind *kind, eva_error *error) {
+  const char *noun = kind->noun;
+  if (!*url) return eva_error_set(error, EVA_E_ARGUMENT, NULL, "the %s has no name; give the path of a file", noun);
   if (strstr(url, "://")) {
     return eva_error_set(error, EVA_E_ARGUMENT, url,
-                         "this program has no driver for such a store; give the path of a file or :memory:");
+                         "this program has no driver for such a %s; give the path of a file or :memory:", noun);
   }
   struct stat status;
   if (stat(url, &status) == 0) {
     if (S_ISDIR(status.st_mode)) {
-      return eva_error_set(error, EVA_E_SCHEMA, url, "the store is a directory; give the path of a file in it");
+      return eva_error_set(error, EVA_E_SCHEMA, url, "the %s is a directory; give the path of a file in it", noun);
     }
     if (access(url, R_OK) != 0) {
-      return eva_error_set(error, EVA_E_IO, url, "the store cannot be read: %s", strerror(errno));
+      return eva_error_set(error, EVA_E_IO, url, "the %s cannot be read: %s", noun, strerror(errno));
     }
     return EVA_OK;
   }
-  if (errno != ENOENT) return eva_error_set(error, EVA_E_IO, url, "the store cannot be reached: %s", strerror(errno));
+  if (errno != ENOENT) return eva_error_set(error, EVA_E_IO, url, "the %s cannot be reached: %s", noun, strerror(errno));
   if (!options->create) {
-    return eva_error_set(error, EVA_E_NOT_FOUND, url,
-                         "there is no store; `evalua run` makes one, or name another with --store");
+    return eva_error_set(error, EVA_E_NOT_FOUND, url, "there is no %s; `%s` makes one, or name another with %s", noun,
+                         kind->origin, kind->flag);
   }
   char directory[PATH_MAX];
   const char *slash = strrchr(url, '/');
   size_t length = !slash ? 0 : slash == url ? 1 : (size_t)(slash - url);
-  if (length >= sizeof directory) return eva_error_set(error, EVA_E_ARGUMENT, NULL, "the store's path is too long");
+  if (length >= sizeof directory) return eva_error_set(error, EVA_E_ARGUMENT, NULL, "the %s's path is too long", noun);
   memcpy(directory, slash ? url : ".", slash ? length : 1);
   directory[slash ? length : 1] = '\0';
   if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
     return eva_error_set(error, EVA_E_NOT_FOUND, url,
-                         "the store cannot be made: the directory %s does not exist; make it first", directory);
+                         "the %s cannot be made: the directory %s does not exist; make it first", noun, directory);
   }
   if (access(directory, W_OK | X_OK) != 0) {
-    return eva_error_set(error, EVA_E_READ_ONLY, url, "the store cannot be made: the directory %s cannot be written",
+    return eva_error_set(error, EVA_E_READ_ONLY, url, "the %s cannot be made: the directory %s cannot be written", noun,
                          directory);
   }
   return EVA_OK;
@@ -146,7 +158,18 @@ static eva_code configure(eva_db *db, eva_error *error) {
   return result == SQLITE_OK ? EVA_OK : fail(db, result, error);
 }
 
+/* Once, before SQLite is first used: this process never calls it from two threads, and nobody asks for its memory
+ * statistics, so that it needs neither locks nor counters around every allocation. */
+static void configure_library(void) {
+  static int done;
+  if (done) return;
+  done = 1;
+  sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static eva_code open_handle(eva_db *db, const char *url, const eva_db_options *options, eva_error *error) {
+  configure_library();
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   flags |= options->read_only && !db->in_memory ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   if ((options->create && !options->read_only) || db->in_memory) flags |= SQLITE_OPEN_CREATE;
@@ -155,16 +178,21 @@ static eva_code open_handle(eva_db *db, const char *url, const eva_db_options *o
     return db->handle ? fail(db, result, error)
                       : eva_error_set(error, EVA_E_STORE, url, "SQLite could not be started: out of memory");
   }
-  sqlite3_busy_timeout(db->handle, OPEN_WAIT_MS);
+  sqlite3_busy_timeout(db->handle, options->wait_ms > 0 ? options->wait_ms : OPEN_WAIT_MS);
   if (db->in_memory) return configure(db, error);
   const char *absolute = sqlite3_db_filename(db->handle, "main");
   snprintf(db->path, sizeof db->path, "%s", absolute ? absolute : url);
   db->network = on_network(db->path);
-  if (db->network) db->notice = "the store is on a network file system: other processes wait while a run writes";
+  if (db->network) { /* without WAL a full page cache would ask for the whole file in the middle of a transaction */
+    sqlite3_exec(db->handle, "PRAGMA cache_spill=OFF", NULL, NULL, NULL);
+    snprintf(db->notice, sizeof db->notice,
+             "the %s is on a network file system: other processes wait while a run writes", db->kind->noun);
+  }
   if (!options->read_only && sqlite3_db_readonly(db->handle, "main") == 1) {
     return eva_error_set(error, EVA_E_READ_ONLY, db->path,
-                         "the store cannot be written; allow writing to the file and its directory, or name another "
-                         "store with --store");
+                         "the %s cannot be written; allow writing to the file and its directory, or name another "
+                         "%s with %s",
+                         db->kind->noun, db->kind->noun, db->kind->flag);
   }
   return configure(db, error);
 }
@@ -174,10 +202,10 @@ eva_code eva_db_open(const char *url, const eva_db_options *options, eva_db **ou
   db->owner = getpid();
   db->in_memory = strcmp(url, ":memory:") == 0;
   db->read_only = options->read_only;
-  db->notice = "";
+  db->kind = options->kind ? options->kind : &STORE;
   db->synchronous = options->durable ? "FULL" : "NORMAL";
   snprintf(db->path, sizeof db->path, "%s", url);
-  eva_code code = db->in_memory ? EVA_OK : check_place(url, options, error);
+  eva_code code = db->in_memory ? EVA_OK : check_place(url, options, db->kind, error);
   if (!code) code = open_handle(db, url, options, error);
   if (code) {
     sqlite3_close(db->handle);
@@ -206,8 +234,12 @@ void eva_db_close(eva_db *db) {
   free(db);
 }
 
+/* The connection is left as it is: closing it here could checkpoint and remove the parent's log. It stays reachable, as it
+ * is no leak. */
 void eva_db_forget(eva_db *db) {
-  free(db); /* the connection is left as it is: closing it here could checkpoint and remove the parent's log */
+  static eva_db *forgotten;
+  db->forgotten = forgotten;
+  forgotten = db;
 }
 
 const char *eva_db_path(const eva_db *db) { return db->path; }
@@ -254,11 +286,21 @@ void eva_bind_double(eva_statement *statement, int position, double value) {
   sqlite3_bind_double(statement->handle, position, value);
 }
 
-void eva_bind_text(eva_statement *statement, int position, eva_text text) {
+void eva_bind_clean(eva_statement *statement, int position, eva_text text) {
   if (!text.data) {
     sqlite3_bind_null(statement->handle, position);
   } else {
     sqlite3_bind_text64(statement->handle, position, text.data, text.len, SQLITE_STATIC, SQLITE_UTF8);
+  }
+}
+
+void eva_bind_text(eva_statement *statement, int position, eva_text text) {
+  eva_buf clean = {0};
+  if (text.data && eva_secrets_redact(text, &clean)) { /* whatever anybody wants to store: no key gets into the file */
+    sqlite3_bind_text64(statement->handle, position, clean.data, clean.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    eva_buf_free(&clean);
+  } else {
+    eva_bind_clean(statement, position, text);
   }
 }
 
@@ -389,6 +431,28 @@ eva_code eva_db_execute(eva_db *db, const char *sql, eva_error *error) {
   return result == SQLITE_OK ? EVA_OK : fail(db, result, error);
 }
 
+/* Copies `text` with every `from` replaced by `to`. */
+static void replace_all(eva_buf *out, eva_text text, const char *from, const char *to) {
+  const char *at = text.data, *end = text.data + text.len, *hit;
+  while ((hit = memmem(at, (size_t)(end - at), from, strlen(from)))) {
+    eva_buf_add(out, at, (size_t)(hit - at));
+    eva_buf_add_string(out, to);
+    at = hit + strlen(from);
+  }
+  eva_buf_add(out, at, (size_t)(end - at));
+}
+
+eva_code eva_db_overlay_view(eva_db *db, const char *name, const char *select, eva_error *error) {
+  eva_buf sql = {0};
+  char stored[80];
+  snprintf(stored, sizeof stored, "main.%s", name);
+  eva_buf_printf(&sql, "DROP VIEW IF EXISTS temp.%s; CREATE TEMP VIEW %s AS ", name, name);
+  replace_all(&sql, eva_text_of(select), "@stored", stored);
+  eva_code code = eva_db_execute(db, sql.data, error);
+  eva_buf_free(&sql);
+  return code;
+}
+
 /* Transactions */
 
 static int has_busy_statement(eva_db *db) {
@@ -423,7 +487,7 @@ eva_code eva_db_begin(eva_db *db, eva_error *error) {
   return code;
 }
 
-eva_code eva_db_commit(eva_db *db, eva_error *error) {
+eva_code eva_db_try_commit(eva_db *db, eva_error *error) {
   static const char sql[] = "COMMIT";
   check_owner(db);
   if (!db->in_transaction) return eva_error_set(error, EVA_E_STATE, db->path, "no transaction is open");
@@ -431,11 +495,19 @@ eva_code eva_db_commit(eva_db *db, eva_error *error) {
   sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
   if (has_moved) {
     eva_db_rollback(db);
-    return eva_error_set(error, EVA_E_STORE, db->path, "the store was moved or deleted while this program wrote into it");
+    return eva_error_set(error, EVA_E_STORE, db->path, "the %s was moved or deleted while this program wrote into it",
+                         db->kind->noun);
   }
   eva_code code = run_word(db, sql, error);
+  if (code == EVA_E_BUSY) return code; /* without WAL: somebody still reads; the transaction stays open */
   db->in_transaction = 0;
   if (code && !sqlite3_get_autocommit(db->handle)) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+  return code;
+}
+
+eva_code eva_db_commit(eva_db *db, eva_error *error) {
+  eva_code code = eva_db_try_commit(db, error);
+  if (code) eva_db_rollback(db);
   return code;
 }
 
@@ -471,32 +543,23 @@ eva_code eva_db_identify(eva_db *db, int *schema_version, eva_error *error) {
   if (!code) code = read_number(db, "PRAGMA user_version", &version, error);
   sqlite3_busy_timeout(db->handle, 0); /* from here on nothing waits inside */
   if (code) return code;
-  if (application != APPLICATION_ID && (tables > 0 || application != 0)) {
+  if (application != db->kind->application_id && (tables > 0 || application != 0)) {
     return eva_error_set(error, EVA_E_SCHEMA, db->path,
-                         "this is not an evalua store but an SQLite database of another program (application id %lld, "
-                         "%lld tables and indexes); it was left as it is; name another file with --store",
-                         (long long)application, (long long)tables);
+                         "this is not an evalua %s but an SQLite database of another %s (application id %lld, "
+                         "%lld tables and indexes); it was left as it is; name another file with %s",
+                         db->kind->noun, (application & ~0xff) == (STORE.application_id & ~0xff) ? "kind" : "program",
+                         (long long)application, (long long)tables, db->kind->flag);
   }
-  *schema_version = application == APPLICATION_ID ? (int)version : 0;
+  *schema_version = application == db->kind->application_id ? (int)version : 0;
   return EVA_OK;
-}
-
-/* Copies `text` with every `from` replaced by `to`. */
-static void replace_all(eva_buf *out, eva_text text, const char *from, const char *to) {
-  const char *at = text.data, *end = text.data + text.len, *hit;
-  while ((hit = memmem(at, (size_t)(end - at), from, strlen(from)))) {
-    eva_buf_add(out, at, (size_t)(hit - at));
-    eva_buf_add_string(out, to);
-    at = hit + strlen(from);
-  }
-  eva_buf_add(out, at, (size_t)(end - at));
 }
 
 eva_code eva_db_define(eva_db *db, eva_text definition, int schema_version, eva_error *error) {
   eva_buf keyed = {0}, translated = {0};
   replace_all(&keyed, definition, "BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY");
   replace_all(&translated, eva_buf_text(&keyed), "/* clustered */", "WITHOUT ROWID");
-  eva_buf_printf(&translated, "\nPRAGMA application_id=%d;\nPRAGMA user_version=%d;\n", APPLICATION_ID, schema_version);
+  eva_buf_printf(&translated, "\nPRAGMA application_id=%d;\nPRAGMA user_version=%d;\n", db->kind->application_id,
+                 schema_version);
   eva_code code = eva_db_execute(db, translated.data, error);
   eva_buf_free(&keyed);
   eva_buf_free(&translated);

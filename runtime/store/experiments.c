@@ -45,6 +45,14 @@ static const char SQL_ACCEPTED[] =
     " FROM experiments WHERE name = ?1 AND COALESCE(variant, '') = ?2 AND accepted_at IS NOT NULL "
     "ORDER BY accepted_at DESC, number DESC";
 
+static const char SQL_RUNNING[] = "SELECT number FROM experiments WHERE status = 'running' ORDER BY number";
+/* The columns of v_experiments in schema.sql; between the two parts come the numbers. */
+static const char VIEW[] = " number, id, name, variant, CASE WHEN number IN (";
+static const char VIEW_END[] =
+    ") THEN 'interrupted' ELSE status END AS status, verdict, dataset_name, dataset_version, target_id, target_type, "
+    "total_items, ok_count, failed_count, skipped_count, passed_count, mean_latency_ms, suite, params, tags, metadata, "
+    "git, host, seed, summary, created_at, started_at, completed_at FROM @stored";
+
 const eva_column eva_experiment_columns[EVA_EXPERIMENT_COLUMN_COUNT] = {
     [EVA_EXPERIMENT_ID] = {"id", 't'},
     [EVA_EXPERIMENT_NUMBER] = {"number", 'i'},
@@ -123,6 +131,9 @@ eva_code eva_experiment_create(eva_store *store, const eva_value given[EVA_EXPER
     return eva_error_set(error, EVA_E_ARGUMENT, NULL, "an experiment's id has 1 to %d characters",
                          EVA_UUID_TEXT_SIZE - 1);
   }
+  if (own_id->type == 't' && memchr(own_id->text.data, '@', own_id->text.len)) {
+    return eva_error_set(error, EVA_E_ARGUMENT, NULL, "an experiment's id cannot contain @, which names score sets");
+  }
   if (own_id->type == 't') {
     memcpy(id, own_id->text.data, own_id->text.len);
     id[own_id->text.len] = '\0';
@@ -170,6 +181,8 @@ eva_text eva_experiment_status(eva_store *store, eva_text stored, int64_t number
 }
 
 eva_code eva_experiment_select(eva_store *store, eva_text id, eva_statement **rows, eva_error *error) {
+  const char *at = id.data ? memchr(id.data, '@', id.len) : NULL; /* the run of a score set */
+  if (at) id.len = (size_t)(at - id.data);
   eva_code code = eva_store_prepare(store, SQL_BY_ID, rows, error);
   if (!code) eva_bind_text(*rows, 1, id);
   return code;
@@ -204,4 +217,30 @@ eva_code eva_experiment_select_accepted(eva_store *store, eva_text name, eva_tex
   eva_bind_text(*rows, 1, name);
   eva_bind_text(*rows, 2, variant.data ? variant : EVA_TEXT_LITERAL(""));
   return EVA_OK;
+}
+
+/* Appends the numbers of running experiments that no process holds, with commas between. */
+static eva_code add_interrupted(eva_store *store, eva_buf *numbers, eva_error *error) {
+  eva_statement *rows = NULL;
+  eva_code code = eva_store_prepare(store, SQL_RUNNING, &rows, error);
+  for (int row = 1; !code;) {
+    code = eva_step(rows, &row, error);
+    if (code || !row) break;
+    int64_t number = eva_column_int(rows, 0);
+    if (eva_store_is_locked(store, number)) continue;
+    eva_buf_printf(numbers, "%s%lld", numbers->len ? ", " : "", (long long)number);
+  }
+  return code;
+}
+
+eva_code eva_experiments_show_interrupted(eva_store *store, eva_error *error) {
+  eva_buf numbers = {0}, select = {0};
+  eva_code code = add_interrupted(store, &numbers, error);
+  if (!code && numbers.len > 0) {
+    eva_buf_printf(&select, "SELECT%s%s%s", VIEW, numbers.data, VIEW_END);
+    code = eva_db_overlay_view(store->db, "v_experiments", select.data, error);
+  }
+  eva_buf_free(&numbers);
+  eva_buf_free(&select);
+  return code;
 }

@@ -56,7 +56,7 @@ eva_code eva_experiment_update(eva_store *store, const char *id, const eva_value
 /* The status to show: "interrupted" for one that should be running but that no process runs. */
 eva_text eva_experiment_status(eva_store *store, eva_text stored, int64_t number);
 
-/* Each returns a statement to step; its columns are eva_experiment_columns. */
+/* Each returns a statement to step; its columns are eva_experiment_columns. `id` may be "ID@SET": the run of a set. */
 eva_code eva_experiment_select(eva_store *store, eva_text id, eva_statement **rows, eva_error *error);
 eva_code eva_experiment_select_number(eva_store *store, int64_t number, eva_statement **rows, eva_error *error);
 eva_code eva_experiment_select_prefix(eva_store *store, eva_text prefix, eva_statement **rows, eva_error *error);
@@ -67,6 +67,10 @@ eva_code eva_experiment_list(eva_store *store, eva_text name, eva_text variant, 
 /* The accepted runs of that name and variant (EVA_TEXT_NONE or "": those without one), the last accepted first. */
 eva_code eva_experiment_select_accepted(eva_store *store, eva_text name, eva_text variant, eva_statement **rows,
                                         eva_error *error);
+
+/* From here on the view v_experiments of this connection says `interrupted` of the runs that no process runs any more:
+ * only the locks beside the file tell. Nothing is written to the store. */
+eva_code eva_experiments_show_interrupted(eva_store *store, eva_error *error);
 
 /* Stores what the experiment runs: the items of `version` in order (at most `limit`; 0: all), each `trials` times.
  * Fills *count with the number of jobs. EVA_E_NOT_FOUND for a version that does not exist. */

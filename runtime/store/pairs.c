@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/results.h"
+#include "store/score_sets.h"
 #include "store/store_private.h"
 
 /* Columns: item id, its row, the score, whether the score counts, the eva_failure; of a run with trials also the status
@@ -11,9 +12,14 @@
 #define SCORED                                                                                                      \
   "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, 0 "  \
   "FROM selections s LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "      \
-  "c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = '' WHERE s.experiment_id = ?1 "
-#define PRESENT                                                                                                     \
-  "SELECT s.item_id, s.item_key, NULL, 0, CASE r.status WHEN 'ok' THEN CASE WHEN r.passed = 0 THEN 1 ELSE 0 END "   \
+  "c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = ?4 WHERE s.experiment_id = ?1 "
+/* Whether a result did not pass, by the run's own scorers or by those of the set ?2. */
+#define OWN_FAILS "r.passed = 0"
+#define SET_FAILS                                                                                                   \
+  "(SELECT MIN(p.passed) FROM scores p WHERE p.experiment_id = r.experiment_id AND p.position = r.position AND "    \
+  "p.score_set = ?2) = 0"
+#define PRESENT(FAILS)                                                                                              \
+  "SELECT s.item_id, s.item_key, NULL, 0, CASE r.status WHEN 'ok' THEN CASE WHEN " FAILS " THEN 1 ELSE 0 END "      \
   "WHEN 'timeout' THEN 3 WHEN 'limited' THEN 4 ELSE 2 END FROM results r JOIN selections s "                        \
   "ON s.experiment_id = r.experiment_id AND s.position = r.position "                                               \
   "WHERE r.experiment_id = ?1 AND r.status <> 'skipped' "
@@ -22,14 +28,17 @@
   "CASE WHEN r.status IS NULL THEN -1 WHEN r.status = 'ok' THEN 0 ELSE 2 END, c.status, c.passed "                  \
   "FROM selections s LEFT JOIN results r ON r.experiment_id = s.experiment_id AND r.position = s.position "         \
   "LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "                        \
-  "c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = '' WHERE s.experiment_id = ?1 "
+  "c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = ?4 WHERE s.experiment_id = ?1 "
 #define BY_POSITION "ORDER BY s.position"
 #define BY_ITEM "ORDER BY s.item_id, s.position"
 
-enum { KIND_PRESENT, KIND_SCORED, KIND_TRIALS, KINDS };
+enum { KIND_PRESENT, KIND_PRESENT_IN_SET, KIND_SCORED, KIND_TRIALS, KINDS };
 /* [kind][sorted][candidate] */
 static const char SQL_SIDES[KINDS][2][2][768] = {
-    {{PRESENT BY_POSITION, PRESENT BY_POSITION}, {PRESENT BY_ITEM, PRESENT BY_ITEM}},
+    {{PRESENT(OWN_FAILS) BY_POSITION, PRESENT(OWN_FAILS) BY_POSITION},
+     {PRESENT(OWN_FAILS) BY_ITEM, PRESENT(OWN_FAILS) BY_ITEM}},
+    {{PRESENT(SET_FAILS) BY_POSITION, PRESENT(SET_FAILS) BY_POSITION},
+     {PRESENT(SET_FAILS) BY_ITEM, PRESENT(SET_FAILS) BY_ITEM}},
     {{SCORED BY_POSITION, SCORED BY_POSITION}, {SCORED BY_ITEM, SCORED BY_ITEM}},
     {{TRIALS BY_POSITION, TRIALS BY_POSITION}, {TRIALS BY_ITEM, TRIALS BY_ITEM}},
 };
@@ -52,16 +61,27 @@ typedef struct run_side {
   eva_fold fold;
 } run_side;
 
+static int kind_of(const eva_pair_query *query, eva_text set, const run_side *side) {
+  if (!query->scorer_id.data) return set.len > 0 ? KIND_PRESENT_IN_SET : KIND_PRESENT;
+  return side->fold.reduction.trials > 1 ? KIND_TRIALS : KIND_SCORED;
+}
+
+static int is_present_kind(int kind) { return kind == KIND_PRESENT || kind == KIND_PRESENT_IN_SET; }
+
 static eva_code open_side(eva_store *store, const eva_pair_query *query, int index, int sorted, run_side *side,
                           eva_error *error) {
+  eva_scored_run run = eva_scored_run_of(query->ids[index]);
   side->fold.reduction = query->reductions[index];
-  side->kind = !query->scorer_id.data ? KIND_PRESENT : side->fold.reduction.trials > 1 ? KIND_TRIALS : KIND_SCORED;
+  side->kind = kind_of(query, run.set, side);
   eva_code code = eva_store_prepare(store, SQL_SIDES[side->kind][sorted][index], &side->rows, error);
   if (code) return code;
-  eva_bind_string(side->rows, 1, query->ids[index]);
+  eva_bind_text(side->rows, 1, run.experiment);
   if (query->scorer_id.data) {
     eva_bind_text(side->rows, 2, query->scorer_id);
     eva_bind_text(side->rows, 3, query->step_id.data ? query->step_id : EVA_TEXT_LITERAL(""));
+    eva_bind_text(side->rows, 4, eva_set_of_scorer(run.set, query->scorer_id));
+  } else if (side->kind == KIND_PRESENT_IN_SET) {
+    eva_bind_text(side->rows, 2, run.set);
   }
   return eva_step(side->rows, &side->has_row, error);
 }
@@ -72,7 +92,7 @@ static void add_trial(run_side *side) {
   int failure = (int)eva_column_int(side->rows, COLUMN_FAILURE);
   int scored = (int)eva_column_int(side->rows, COLUMN_SCORED);
   if (scored) eva_fold_score(&side->fold, eva_column_double(side->rows, COLUMN_SCORE));
-  if (side->kind == KIND_PRESENT) {
+  if (is_present_kind(side->kind)) {
     if (!side->failure) side->failure = (eva_failure)failure;
     eva_fold_trial(&side->fold, failure > EVA_FAILURE_NOT_PASSED, failure == EVA_FAILURE_NONE);
   } else if (side->kind == KIND_TRIALS) {
@@ -91,7 +111,7 @@ static void add_trial(run_side *side) {
 static void end_item(run_side *side) {
   int has_say = side->kind != KIND_TRIALS || side->score_rows > 0 || side->fold.reduction.applies;
   side->scored = has_say && eva_fold_value(&side->fold, &side->score);
-  if (side->kind != KIND_PRESENT || side->fold.reduction.trials <= 1 || !side->failure) return;
+  if (!is_present_kind(side->kind) || side->fold.reduction.trials <= 1 || !side->failure) return;
   /* Of several trials some may fail: the item does when it did not pass as a whole, or none of them ran to its end. */
   int passed = eva_fold_passed(&side->fold);
   if (passed == 1) side->failure = EVA_FAILURE_NONE;

@@ -5,10 +5,10 @@
 #include "data/reduce.h"
 #include "store/store.h"
 
-enum { EVA_RESULT_COLUMN_COUNT = 23, EVA_SCORE_COLUMN_COUNT = 11 };
+enum { EVA_RESULT_COLUMN_COUNT = 25, EVA_SCORE_COLUMN_COUNT = 11 };
 /* position, item_id, item_version, trial, status, passed, input, ground_truth, output, error, started_at, completed_at,
  * latency_ms, retry_count, usage, steps, trajectory, context (the target's, else the item's), metadata and tags (of the
- * item), target_metadata, output_repaired, interrupted_by */
+ * item), target_metadata, output_repaired, interrupted_by, cache_hits, cache_misses */
 extern const eva_column eva_result_columns[EVA_RESULT_COLUMN_COUNT];
 /* scorer_id, scorer_name, step_id, status, score, label, passed, reason, error, metadata, latency_ms */
 extern const eva_column eva_score_columns[EVA_SCORE_COLUMN_COUNT];
@@ -43,6 +43,8 @@ eva_code eva_score_keys(eva_store *store, const char *experiment_id, eva_stateme
 /* Column: latency_ms of everything that ran, in item order. */
 eva_code eva_latency_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
 
+/* One row: requests that the cache answered, and those that it did not; null where none took part. */
+eva_code eva_cache_counts(eva_store *store, const char *experiment_id, eva_statement **row, eva_error *error);
 /* Column: usage (JSON text), of the results that have one. */
 eva_code eva_usage_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "store/score_sets.h"
 #include "store/store_private.h"
 
 #define JOB_COLUMNS                                                                                              \
@@ -26,15 +27,43 @@ static const char SQL_JOBS_FAILED[] = "SELECT " JOB_COLUMNS IS_FAILED "ORDER BY 
 static const char SQL_POSITIONS[] = POSITIONS "ORDER BY s.position";
 static const char SQL_POSITIONS_MISSING[] = POSITIONS IS_MISSING "ORDER BY s.position";
 static const char SQL_POSITIONS_FAILED[] = POSITIONS IS_FAILED "ORDER BY s.position";
+/* Jobs of a score set: items with a stored result. ?4 (?2 of the positions) is the set. */
+#define SET_JOB_COLUMNS                                                                                            \
+  "s.position, s.item_id, s.item_version, s.trial, i.input, i.ground_truth, COALESCE(r.context, i.context), "      \
+  "i.expected_trajectory, i.steps, r.output, i.metadata, i.tags, i.scorers, i.expect, i.tool_mocks, i.source, "    \
+  "r.error, r.usage, r.steps, r.trajectory, r.latency_ms "
+#define SET_JOBS                                                                                                   \
+  "FROM selections s JOIN items i ON i.item_key = s.item_key JOIN results r ON r.experiment_id = s.experiment_id "  \
+  "AND r.position = s.position WHERE s.experiment_id = ?1 "
+#define WAS_FINE "AND r.status = 'ok' "
+#define HAS_RUN "AND r.status <> 'skipped' "
+#define IS_UNSCORED(SET)                                                                                           \
+  "AND NOT EXISTS (SELECT 1 FROM scores c WHERE c.experiment_id = s.experiment_id AND c.position = s.position AND " \
+  "c.score_set = " SET ") "
+#define SET_PAGE(CONDITION)                                                                                        \
+  "SELECT " SET_JOB_COLUMNS SET_JOBS "AND s.position > ?2 " CONDITION "ORDER BY s.position LIMIT ?3"
+static const char SQL_SET_JOBS[] = SET_PAGE("");
+static const char SQL_SET_JOBS_UNSCORED[] = SET_PAGE(WAS_FINE IS_UNSCORED("?4"));
+static const char SQL_SET_JOBS_UNSCORED_ANY[] = SET_PAGE(HAS_RUN IS_UNSCORED("?4"));
+static const char SQL_SET_POSITIONS[] = "SELECT s.position " SET_JOBS "ORDER BY s.position";
+static const char SQL_SET_POSITIONS_UNSCORED[] =
+    "SELECT s.position " SET_JOBS WAS_FINE IS_UNSCORED("?2") "ORDER BY s.position";
+static const char SQL_SET_POSITIONS_UNSCORED_ANY[] =
+    "SELECT s.position " SET_JOBS HAS_RUN IS_UNSCORED("?2") "ORDER BY s.position";
+
 static const char SQL_RESULT_ADD[] =
     "INSERT INTO results (experiment_id, position, item_id, item_version, trial, status, passed, output, error, "
     "started_at, completed_at, latency_ms, retry_count, usage, steps, trajectory, context, metadata, output_repaired, "
-    "interrupted_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, "
-    "?20) ON CONFLICT DO NOTHING";
+    "interrupted_by, cache_hits, cache_misses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+    "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) ON CONFLICT DO NOTHING";
 static const char SQL_SCORE_ADD[] =
     "INSERT INTO scores (experiment_id, position, scorer_id, step_id, score_set, item_id, trial, scorer_name, status, "
     "score, label, passed, reason, error, metadata, latency_ms) VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, ?7, ?8, ?9, ?10, "
     "?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING";
+static const char SQL_SET_SCORE_ADD[] =
+    "INSERT INTO scores (experiment_id, position, scorer_id, step_id, item_id, trial, scorer_name, status, score, "
+    "label, passed, reason, error, metadata, latency_ms, score_set, scored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+    "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT DO NOTHING";
 static const char SQL_ATTEMPT_ADD[] =
     "INSERT INTO attempts (experiment_id, item_id, trial, attempt, status, error, started_at, latency_ms) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
@@ -47,41 +76,74 @@ static const char SQL_RESULT_ARCHIVE[] =
     "SELECT r.experiment_id, r.item_id, r.trial, (SELECT COALESCE(MAX(a.attempt), 0) + 1 FROM attempts a WHERE "
     "a.experiment_id = r.experiment_id AND a.item_id = r.item_id AND a.trial = r.trial), r.status, r.error, "
     "r.started_at, r.latency_ms FROM results r WHERE r.experiment_id = ?1 AND r.position = ?2";
-static const char SQL_SCORES_REMOVE[] = "DELETE FROM scores WHERE experiment_id = ?1 AND position = ?2";
+/* What people said of a result that is replaced is kept as the set "attempt N", with the number of its attempt. */
+static const char SQL_HUMAN_SCORES_KEEP[] =
+    "UPDATE scores SET score_set = 'attempt ' || (SELECT MAX(a.attempt) FROM attempts a WHERE a.experiment_id = "
+    "scores.experiment_id AND a.item_id = scores.item_id AND a.trial = scores.trial) WHERE experiment_id = ?1 AND "
+    "position = ?2 AND score_set = '' AND source = 'human'";
+static const char SQL_REVIEW_REOPEN[] =
+    "UPDATE reviews SET state = 'needs_review' WHERE experiment_id = ?1 AND position = ?2";
+static const char SQL_SCORES_REMOVE[] =
+    "DELETE FROM scores WHERE experiment_id = ?1 AND position = ?2 AND COALESCE(source, '') <> 'human'";
 static const char SQL_RESULT_REMOVE[] = "DELETE FROM results WHERE experiment_id = ?1 AND position = ?2";
 static const char SQL_ATTEMPT_COUNT[] =
     "SELECT COUNT(*) FROM attempts WHERE experiment_id = ?1 AND item_id = ?2 AND trial = ?3";
 static const char SQL_POSITION_OF[] =
     "SELECT position FROM selections WHERE experiment_id = ?1 AND item_id = ?2 AND trial = ?3";
 
+/* The statement for a set of jobs, its experiment bound, and the score set as parameter `at_set` where it has one. */
+static eva_code prepare_jobs(eva_store *store, const char *const own[], const char *const of_set[], eva_job_set set,
+                             const char *id, int at_set, eva_statement **rows, eva_error *error) {
+  eva_scored_run run = eva_scored_run_of(id);
+  const char *sql = run.set.len > 0 ? of_set[set] : own[set];
+  if (!sql) return eva_error_set(error, EVA_E_ARGUMENT, NULL, "there are no such jobs of %s", id);
+  eva_code code = eva_store_prepare(store, sql, rows, error);
+  if (code) return code;
+  eva_bind_text(*rows, 1, run.experiment);
+  if (set == EVA_JOBS_UNSCORED || set == EVA_JOBS_UNSCORED_ANY) eva_bind_text(*rows, at_set, run.set);
+  return EVA_OK;
+}
+
+static void read_job(eva_statement *rows, int has_result, eva_job *job) {
+  enum { FIELDS = 4 };
+  *job = (eva_job){.position = eva_column_int(rows, 0),
+                   .item_id = eva_column_text(rows, 1),
+                   .item_version = eva_column_int(rows, 2),
+                   .trial = (int)eva_column_int(rows, 3),
+                   .has_result = has_result};
+  for (int field = 0; field < EVA_ITEM_FIELD_COUNT; field++) job->fields[field] = eva_column_text(rows, FIELDS + field);
+  for (int part = 0; has_result && part < EVA_JOB_RESULT_COUNT; part++) {
+    job->result[part] = eva_column_text(rows, FIELDS + EVA_ITEM_FIELD_COUNT + part);
+  }
+}
+
 eva_code eva_jobs_page(eva_store *store, const char *experiment_id, int64_t after_position, int limit, eva_job_set set,
                        eva_job_callback each, void *context, eva_error *error) {
-  static const char *const pages[] = {SQL_JOBS, SQL_JOBS_MISSING, SQL_JOBS_FAILED};
+  static const char *const own[] = {SQL_JOBS, SQL_JOBS_MISSING, SQL_JOBS_FAILED, NULL, NULL};
+  static const char *const of_set[] = {SQL_SET_JOBS, NULL, NULL, SQL_SET_JOBS_UNSCORED, SQL_SET_JOBS_UNSCORED_ANY};
   eva_statement *rows = NULL;
-  eva_code code = eva_store_prepare(store, pages[set], &rows, error);
+  eva_code code = prepare_jobs(store, own, of_set, set, experiment_id, 4, &rows, error);
   if (code) return code;
-  eva_bind_string(rows, 1, experiment_id);
+  int has_result = eva_scored_run_of(experiment_id).set.len > 0;
   eva_bind_int(rows, 2, after_position);
   eva_bind_int(rows, 3, limit);
   for (int row = 1;;) {
     code = eva_step(rows, &row, error);
     if (code || !row) return code;
-    eva_job job = {.position = eva_column_int(rows, 0),
-                   .item_id = eva_column_text(rows, 1),
-                   .item_version = eva_column_int(rows, 2),
-                   .trial = (int)eva_column_int(rows, 3)};
-    for (int field = 0; field < EVA_ITEM_FIELD_COUNT; field++) job.fields[field] = eva_column_text(rows, 4 + field);
+    eva_job job;
+    read_job(rows, has_result, &job);
     each(context, &job);
   }
 }
 
 eva_code eva_jobs_positions(eva_store *store, const char *experiment_id, eva_job_set set,
                             void (*each)(void *context, int64_t position), void *context, eva_error *error) {
-  static const char *const queries[] = {SQL_POSITIONS, SQL_POSITIONS_MISSING, SQL_POSITIONS_FAILED};
+  static const char *const own[] = {SQL_POSITIONS, SQL_POSITIONS_MISSING, SQL_POSITIONS_FAILED, NULL, NULL};
+  static const char *const of_set[] = {SQL_SET_POSITIONS, NULL, NULL, SQL_SET_POSITIONS_UNSCORED,
+                                       SQL_SET_POSITIONS_UNSCORED_ANY};
   eva_statement *rows = NULL;
-  eva_code code = eva_store_prepare(store, queries[set], &rows, error);
+  eva_code code = prepare_jobs(store, own, of_set, set, experiment_id, 2, &rows, error);
   if (code) return code;
-  eva_bind_string(rows, 1, experiment_id);
   for (int row = 1;;) {
     code = eva_step(rows, &row, error);
     if (code || !row) return code;
@@ -133,6 +195,16 @@ static void remember_job(eva_store *store, const eva_result_row *row) {
   store->last_position = row->position;
 }
 
+static void bind_cache_counts(eva_statement *insert, int at, const eva_result_row *row) {
+  if (row->cache_hits + row->cache_misses == 0) {
+    eva_bind_null(insert, at);
+    eva_bind_null(insert, at + 1);
+    return;
+  }
+  eva_bind_int(insert, at, row->cache_hits);
+  eva_bind_int(insert, at + 1, row->cache_misses);
+}
+
 eva_code eva_result_add(eva_store *store, const eva_result_row *row, eva_error *error) {
   eva_statement *insert = NULL;
   eva_code code = eva_store_prepare(store, SQL_RESULT_ADD, &insert, error);
@@ -158,6 +230,7 @@ eva_code eva_result_add(eva_store *store, const eva_result_row *row, eva_error *
   eva_bind_text(insert, 18, row->metadata);
   eva_bind_int(insert, 19, row->output_repaired != 0);
   eva_bind_int(insert, 20, row->interrupted_by);
+  bind_cache_counts(insert, 21, row);
   code = run_insert(store, insert, "result", row->item_id, row->trial, error);
   if (!code) remember_job(store, row);
   return code;
@@ -190,6 +263,8 @@ static eva_code count_attempts(eva_store *store, const eva_result_row *row, int 
 eva_code eva_result_replace(eva_store *store, const eva_result_row *row, eva_error *error) {
   eva_result_row replacing = *row;
   eva_code code = run_at(store, SQL_RESULT_ARCHIVE, row, error);
+  if (!code) code = run_at(store, SQL_HUMAN_SCORES_KEEP, row, error);
+  if (!code) code = run_at(store, SQL_REVIEW_REOPEN, row, error);
   if (!code) code = run_at(store, SQL_SCORES_REMOVE, row, error);
   if (!code) code = run_at(store, SQL_RESULT_REMOVE, row, error);
   if (!code) code = count_attempts(store, row, &replacing.retry_count, error);
@@ -227,10 +302,12 @@ static eva_code position_of(eva_store *store, const eva_score_row *row, int64_t 
 eva_code eva_score_add(eva_store *store, const eva_score_row *row, eva_error *error) {
   eva_statement *insert = NULL;
   int64_t position = 0;
+  eva_scored_run run = eva_scored_run_of(row->experiment_id);
+  char now[EVA_TIME_TEXT_SIZE];
   eva_code code = position_of(store, row, &position, error);
-  if (!code) code = eva_store_prepare(store, SQL_SCORE_ADD, &insert, error);
+  if (!code) code = eva_store_prepare(store, run.set.len > 0 ? SQL_SET_SCORE_ADD : SQL_SCORE_ADD, &insert, error);
   if (code) return code;
-  eva_bind_string(insert, 1, row->experiment_id);
+  eva_bind_text(insert, 1, run.experiment);
   eva_bind_int(insert, 2, position);
   eva_bind_text(insert, 3, row->scorer_id);
   eva_bind_text(insert, 4, row->step_id.data ? row->step_id : EVA_TEXT_LITERAL(""));
@@ -249,6 +326,10 @@ eva_code eva_score_add(eva_store *store, const eva_score_row *row, eva_error *er
   eva_bind_text(insert, 13, row->error);
   eva_bind_text(insert, 14, row->metadata);
   bind_duration(insert, 15, row->latency_ms);
+  if (run.set.len > 0) {
+    eva_bind_text(insert, 16, run.set);
+    eva_bind_text(insert, 17, eva_store_time(store, eva_clock_wall_ms(), now));
+  }
   return run_insert(store, insert, "score", row->item_id, row->trial, error);
 }
 

@@ -9,6 +9,17 @@
 #include "store/items.h"
 #include "store/store.h"
 
+/* What a job of a score set carries of the stored result, besides the output: that is the item's `output` then, and
+ * `context` is what the target returned, where it did. */
+typedef enum eva_job_result {
+  EVA_JOB_RESULT_ERROR,
+  EVA_JOB_RESULT_USAGE,
+  EVA_JOB_RESULT_STEPS,
+  EVA_JOB_RESULT_TRAJECTORY,
+  EVA_JOB_RESULT_LATENCY, /* a number as text */
+  EVA_JOB_RESULT_COUNT
+} eva_job_result;
+
 /* One (item, trial) of an experiment's selection with the item as it was pinned. Texts live until the callback ends. */
 typedef struct eva_job {
   int64_t position; /* 1, 2, 3 ... in item order, trials of an item next to each other */
@@ -16,15 +27,20 @@ typedef struct eva_job {
   int64_t item_version; /* the version in which this state of the item appeared */
   int trial;            /* from 1 */
   eva_text fields[EVA_ITEM_FIELD_COUNT];
+  int has_result; /* a job of a score set: `result` is filled */
+  eva_text result[EVA_JOB_RESULT_COUNT];
 } eva_job;
 
 typedef void (*eva_job_callback)(void *context, const eva_job *job);
 
-/* Which jobs of a selection run. */
+/* Which jobs of a selection run. Functions that take an experiment's id here take "ID@SET", too (store/score_sets.h):
+ * then all are those with a stored result, jobs carry it, and only their scores are stored, in that set. */
 typedef enum eva_job_set {
   EVA_JOBS_ALL,
   EVA_JOBS_MISSING, /* those without a result of the same item, item version and trial (resume) */
-  EVA_JOBS_FAILED   /* those whose target or a scorer failed (retry) */
+  EVA_JOBS_FAILED,  /* those whose target or a scorer failed (retry) */
+  EVA_JOBS_UNSCORED,         /* of a set: those whose target was fine and that have no score of the set */
+  EVA_JOBS_UNSCORED_ANY      /* the same whether the target was fine or not (but not the skipped) */
 } eva_job_set;
 
 /* Calls `each` for up to `limit` jobs after `after_position` (0 to start), in order. The callback must not use the
@@ -50,6 +66,7 @@ typedef struct eva_result_row {
   double latency_ms;                      /* negative is stored as null */
   int retry_count;
   int interrupted_by; /* times it ran again through no fault of its own */
+  int cache_hits, cache_misses; /* of its requests that took part in the cache; both 0 are stored as null */
 } eva_result_row;
 
 typedef struct eva_score_row {

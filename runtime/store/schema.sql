@@ -193,7 +193,7 @@ CREATE TABLE scores (
 ) /* clustered */;
 
 -- Views for people (`evalua sql`, `sqlite3 FILE`): their names and columns are stable, whatever becomes of the tables.
--- An experiment that was interrupted shows as `running` here: only the lock beside the file tells.
+-- An experiment that was interrupted shows as `running` here: only the lock beside the file tells (`evalua sql` asks it).
 
 CREATE VIEW v_experiments AS
 SELECT e.number, e.id, e.name, e.variant, e.status, e.verdict, e.dataset_name, e.dataset_version, e.target_id,
@@ -228,3 +228,77 @@ SELECT e.number AS experiment_number, e.name AS experiment_name, e.variant, s.ex
        s.metadata, s.latency_ms
 FROM scores s
 JOIN experiments e ON e.id = s.experiment_id;
+
+-- schema version 2
+
+ALTER TABLE scores ADD COLUMN scored_at TEXT;  -- of scores that came after the run: by a person, or a later score set
+
+-- Requests that took part in the cache; null where none did. Where the cache answered all of a target's, the result has
+-- no latency.
+ALTER TABLE results ADD COLUMN cache_hits BIGINT;
+ALTER TABLE results ADD COLUMN cache_misses BIGINT;
+
+-- Scores given to stored outputs after the run (`evalua score`). The run's own scores are the set '' and have no row.
+CREATE TABLE score_sets (
+  experiment_id TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  suite         TEXT,
+  scorers       TEXT NOT NULL,           -- definitions with their digests, as in experiments
+  total         BIGINT NOT NULL,         -- results to score
+  status        TEXT NOT NULL,           -- running complete incomplete
+  command_line  TEXT,
+  git           TEXT,
+  host          TEXT,
+  created_at    TEXT NOT NULL,
+  completed_at  TEXT,
+  PRIMARY KEY (experiment_id, name)
+);
+
+-- Who reviewed an experiment, and what answers they chose from.
+CREATE TABLE reviewers (
+  experiment_id TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  options       TEXT,                    -- labels, scale, blind
+  created_at    TEXT NOT NULL,
+  PRIMARY KEY (experiment_id, name)
+);
+
+-- Where people are with a result; what they said is in scores, as scorer human/NAME.
+CREATE TABLE reviews (
+  experiment_id TEXT NOT NULL,
+  position      BIGINT NOT NULL,         -- as in selections
+  item_id       TEXT NOT NULL,
+  trial         BIGINT NOT NULL,
+  state         TEXT NOT NULL,           -- needs_review reviewed complete
+  tags          TEXT,                    -- a JSON list
+  updated_at    TEXT NOT NULL,
+  updated_by    TEXT,
+  PRIMARY KEY (experiment_id, position)
+) /* clustered */;
+
+DROP VIEW v_scores;
+CREATE VIEW v_scores AS
+SELECT e.number AS experiment_number, e.name AS experiment_name, e.variant, s.experiment_id, s.position, s.item_id,
+       s.trial, CASE WHEN s.step_id = '' THEN s.scorer_id ELSE s.step_id || '/' || s.scorer_id END AS scorer,
+       s.scorer_id, s.step_id, s.score_set, s.source, s.status, s.score, s.label, s.passed, s.reason, s.error,
+       s.metadata, s.latency_ms, s.scored_at
+FROM scores s
+JOIN experiments e ON e.id = s.experiment_id;
+
+CREATE VIEW v_reviews AS
+SELECT e.number AS experiment_number, e.name AS experiment_name, e.variant, r.experiment_id, r.position, r.item_id,
+       r.trial, r.state, r.tags, r.updated_at, r.updated_by
+FROM reviews r
+JOIN experiments e ON e.id = r.experiment_id;
+
+DROP VIEW v_results;
+CREATE VIEW v_results AS
+SELECT e.number AS experiment_number, e.name AS experiment_name, e.variant, r.experiment_id, r.position, r.item_id,
+       r.item_version, r.trial, r.status, r.passed, i.input, i.ground_truth, r.output, r.error, i.metadata, i.tags,
+       r.latency_ms, r.retry_count, r.usage, r.steps, r.trajectory, COALESCE(r.context, i.context) AS context,
+       r.metadata AS target_metadata, r.output_repaired, r.interrupted_by, r.started_at, r.completed_at,
+       r.cache_hits, r.cache_misses
+FROM results r
+JOIN experiments e ON e.id = r.experiment_id
+LEFT JOIN selections s ON s.experiment_id = r.experiment_id AND s.position = r.position
+LEFT JOIN items i ON i.item_key = s.item_key;

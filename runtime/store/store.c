@@ -27,13 +27,28 @@ static void sleep_ms(long milliseconds) {
   nanosleep(&pause, NULL);
 }
 
-/* The write lock, waiting for other writers up to EVA_STORE_WAIT_MS. */
+/* The write lock, waiting for other writers up to store_timeout. */
 static eva_code begin_patiently(eva_store *store, eva_error *error) {
   for (int waited = 0;; waited += RETRY_MS) {
     eva_code code = eva_db_begin(store->db, error);
-    if (code != EVA_E_BUSY || waited >= EVA_STORE_WAIT_MS) return code;
+    if (code != EVA_E_BUSY) return code;
+    if (waited >= store->timeout_ms) {
+      return eva_error_set(error, EVA_E_BUSY, eva_db_path(store->db),
+                           "the store stayed locked by another process for %g s (store_timeout)", waited / 1000.0);
+    }
     sleep_ms(RETRY_MS);
   }
+}
+
+/* Without WAL a commit waits for readers; up to store_timeout. */
+static eva_code commit_patiently(eva_store *store, eva_error *error) {
+  eva_code code = eva_db_try_commit(store->db, error);
+  for (int waited = 0; code == EVA_E_BUSY && waited < store->timeout_ms; waited += RETRY_MS) {
+    sleep_ms(RETRY_MS);
+    code = eva_db_try_commit(store->db, error);
+  }
+  if (code) eva_db_rollback(store->db);
+  return code;
 }
 
 /* Schema */
@@ -85,9 +100,10 @@ static eva_code migrate(eva_store *store, const char *schema, eva_error *error) 
   if (code || version == EVA_SCHEMA_VERSION) return code;
   if (eva_db_read_only(store->db)) {
     return eva_error_set(error, EVA_E_READ_ONLY, eva_db_path(store->db),
-                         version ? "the store has the older schema %d and cannot be brought up to date read-only"
-                                 : "the store is empty (schema %d) and opened read-only; `evalua run` fills it",
-                         version);
+                         version ? "the store has the older schema %d and cannot be brought up to date (to %d), because "
+                                   "it is read only; allow writing to the file and its directory, or copy it"
+                                 : "the store is empty (schema %d, not %d) and opened read-only; `evalua run` fills it",
+                         version, EVA_SCHEMA_VERSION);
   }
   code = begin_patiently(store, error);
   if (code) return code;
@@ -98,9 +114,11 @@ static eva_code migrate(eva_store *store, const char *schema, eva_error *error) 
 }
 
 eva_code eva_store_open(const char *url, const eva_store_options *options, eva_store **out, eva_error *error) {
-  eva_db_options database = {options->read_only, options->create, options->durable};
+  eva_db_options database = {.read_only = options->read_only, .create = options->create, .durable = options->durable};
   eva_store *store = eva_alloc_zeroed(1, sizeof *store);
   store->lock_fd = -1;
+  store->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : EVA_STORE_TIMEOUT_MS;
+  database.wait_ms = store->timeout_ms;
   store->time_second = INT64_MIN;
   eva_code code = eva_db_open(url, &database, &store->db, error);
   if (!code) code = migrate(store, options->schema_sql, error);
@@ -133,6 +151,7 @@ eva_db *eva_store_db(eva_store *store) { return store->db; }
 const char *eva_store_path(const eva_store *store) { return eva_db_path(store->db); }
 const char *eva_store_notice(const eva_store *store) { return eva_db_notice(store->db); }
 int eva_store_read_only(const eva_store *store) { return eva_db_read_only(store->db); }
+int eva_store_timeout_ms(const eva_store *store) { return store->timeout_ms; }
 
 /* Transactions */
 
@@ -146,7 +165,8 @@ eva_code eva_store_begin(eva_store *store, eva_error *error) {
   return code ? code : eva_db_begin(store->db, error);
 }
 
-eva_code eva_store_commit(eva_store *store, eva_error *error) { return eva_db_commit(store->db, error); }
+eva_code eva_store_commit(eva_store *store, eva_error *error) { return commit_patiently(store, error); }
+eva_code eva_store_try_commit(eva_store *store, eva_error *error) { return eva_db_try_commit(store->db, error); }
 void eva_store_rollback(eva_store *store) { eva_db_rollback(store->db); }
 int eva_store_in_transaction(const eva_store *store) { return eva_db_in_transaction(store->db); }
 
@@ -167,7 +187,7 @@ eva_code eva_store_enter(eva_store *store, int *own, eva_error *error) {
 
 eva_code eva_store_leave(eva_store *store, int own, eva_code code, eva_error *error) {
   if (!own) return code;
-  if (!code) return eva_db_commit(store->db, error);
+  if (!code) return commit_patiently(store, error);
   eva_db_rollback(store->db);
   return code;
 }

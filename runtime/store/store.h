@@ -12,8 +12,8 @@
 #include "store/db.h"
 
 enum {
-  EVA_SCHEMA_VERSION = 1,       /* the newest schema this program knows */
-  EVA_STORE_WAIT_MS = 30000,    /* store_timeout: how long a single write waits for another process (not begin, not the hot path) */
+  EVA_SCHEMA_VERSION = 2,       /* the newest schema this program knows */
+  EVA_STORE_TIMEOUT_MS = 30000, /* store_timeout: how long a write waits for another process that holds the lock */
   EVA_EXPERIMENT_LOCK_MAX = 256 /* experiments that one process can run at a time */
 };
 
@@ -23,6 +23,7 @@ typedef struct eva_store_options {
   int read_only;
   int create;  /* make the file when it is not there */
   int durable; /* every commit reaches the disk (synchronous=FULL) */
+  int timeout_ms; /* store_timeout; 0: EVA_STORE_TIMEOUT_MS */
   /* The text of runtime/store/schema.sql; the caller has it among the embedded files. It is a list of migrations, each
    * after a line "-- schema version N". */
   const char *schema_sql;
@@ -39,17 +40,20 @@ eva_db *eva_store_db(eva_store *store);
 const char *eva_store_path(const eva_store *store);   /* absolute, or ":memory:" */
 const char *eva_store_notice(const eva_store *store); /* what the user should know about this file; "" if nothing */
 int eva_store_read_only(const eva_store *store);
+int eva_store_timeout_ms(const eva_store *store); /* store_timeout */
 
 /* The transaction of the caller: every call until commit belongs to it. Begin never waits (EVA_E_BUSY). */
 eva_code eva_store_begin(eva_store *store, eva_error *error);
 eva_code eva_store_commit(eva_store *store, eva_error *error); /* after a failed commit nothing is open any more */
+/* The same at once: EVA_E_BUSY (somebody reads, on a network file system) leaves the transaction open. */
+eva_code eva_store_try_commit(eva_store *store, eva_error *error);
 void eva_store_rollback(eva_store *store);
 int eva_store_in_transaction(const eva_store *store);
 
-/* As eva_store_begin, but waits for other writers up to EVA_STORE_WAIT_MS. */
+/* As eva_store_begin, but waits for other writers up to store_timeout. */
 eva_code eva_store_begin_patiently(eva_store *store, eva_error *error);
 
-/* A write of several statements: joins the open transaction, else starts one (waiting up to EVA_STORE_WAIT_MS) and sets
+/* A write of several statements: joins the open transaction, else starts one (waiting up to store_timeout) and sets
  * *own. eva_store_leave ends it: commits if `code` is EVA_OK, rolls back otherwise; returns the first failure. */
 eva_code eva_store_enter(eva_store *store, int *own, eva_error *error);
 eva_code eva_store_leave(eva_store *store, int own, eva_code code, eva_error *error);

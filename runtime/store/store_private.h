@@ -23,6 +23,7 @@ void eva_store_forget_version(eva_store *store);
 
 struct eva_store {
   eva_db *db;
+  int timeout_ms; /* store_timeout */
   int lock_fd; /* of "<path>.lock"; -1 until first needed */
   int lock_count;
   int64_t locks[EVA_EXPERIMENT_LOCK_MAX]; /* experiment numbers that this process runs */

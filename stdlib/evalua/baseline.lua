@@ -25,6 +25,7 @@ local ENDING = ".baseline.json"
 ---@field scorers table[] { id, step_id, higher_is_better, pass, digest, n, mean }
 ---@field latency_ms table|nil
 ---@field usage table|nil
+---@field metrics table[]|nil { id, kind, columns, options, digest, value, ci, n }
 ---@field sheet evalua.run_sheet
 
 ---@class evalua.baseline_file
@@ -95,6 +96,10 @@ local function entry_of(path, found, position)
   for _, scorer in ipairs(found.scorers) do
     if type(scorer) ~= "table" or not is_text(scorer.id) then damaged("has a scorer without an id") end
   end
+  local metrics = present(found.metrics)
+  for _, metric in ipairs(metrics or {}) do
+    if type(metric) ~= "table" or not is_text(metric.id) then damaged("has a metric without an id") end
+  end
   local sheet, problem = run_sheet.of_list(present(found.items))
   if not sheet then damaged(problem) end
   local count = found.item_count
@@ -105,7 +110,7 @@ local function entry_of(path, found, position)
   return {
     variant = present(found.variant), completed_at = present(found.completed_at), git = present(found.git),
     dataset = dataset, target = target, trials = present(found.trials), scorers = found.scorers,
-    latency_ms = present(found.latency_ms), usage = present(found.usage), sheet = sheet,
+    latency_ms = present(found.latency_ms), usage = present(found.usage), sheet = sheet, metrics = metrics,
   }
 end
 
@@ -159,6 +164,16 @@ end
 
 -- As a record ------------------------------------------------------------------------------------------------------
 
+local function metric_values_of(metrics)
+  if not metrics then return nil end
+  local values = {}
+  for _, metric in ipairs(metrics) do
+    values[metric.id] = { kind = metric.kind, value = metric.value, ci = metric.ci, n = metric.n,
+      higher_is_better = metric.higher_is_better ~= false }
+  end
+  return values
+end
+
 ---An entry in the shape of a record of the store, for comparisons and reports. Stores of evalua.baseline_store know it.
 ---@param file evalua.baseline_file
 ---@param entry evalua.baseline_entry
@@ -174,6 +189,7 @@ function baseline.record(file, entry)
       trials = entry.trials.count, reducer = entry.trials.reducer,
     } or nil,
     git = entry.git and json.encode(entry.git) or nil, total_items = #entry.sheet.order,
+    metrics = entry.metrics and json.encode(entry.metrics), metric_values = metric_values_of(entry.metrics),
     completed_at = entry.completed_at, created_at = entry.completed_at, baseline_file = file.path,
     baseline_entry = entry,
   }
@@ -213,6 +229,57 @@ local function rounded(latencies)
   return kept
 end
 
+local function is_human(key) return key:find("^human/") ~= nil end
+
+-- A later run has no review yet: what people said of this one cannot gate it.
+local function without_people(sheet)
+  for _, row in ipairs(sheet.order) do
+    for _, map in ipairs { row.scores, row.labels or {} } do
+      for key in next, map do if is_human(key) then map[key] = nil end end
+    end
+    if row.labels and not next(row.labels) then row.labels = nil end
+    for position = #(row.unscored or {}), 1, -1 do
+      if is_human(row.unscored[position]) then table.remove(row.unscored, position) end
+    end
+    if row.unscored and #row.unscored == 0 then row.unscored = nil end
+  end
+  return sheet
+end
+
+-- The metrics of a run: what they are, and their values.
+local function metrics_of(record)
+  local values, list = summary.stored_metrics(record) or {}, json.array {}
+  for _, definition in ipairs(summary.decoded(record.metrics) or {}) do
+    local found = values[definition.id] or {}
+    list[#list + 1] = { id = definition.id, kind = definition.kind, columns = definition.columns,
+      options = definition.options, digest = definition.digest, value = found.value, ci = found.ci, n = found.n,
+      higher_is_better = found.higher_is_better }
+  end
+  return #list > 0 and list or nil
+end
+
+-- A function that keeps, of each item, what the run's metrics measure and neither item nor scores say; nil for none.
+local function value_keeper(record)
+  local metrics, metric_rows = require "evalua.metrics", require "evalua.metric_rows"
+  local wanted = {}
+  for _, definition in ipairs(summary.decoded(record.metrics) or {}) do
+    local metric = metrics.of_definition(definition)
+    for _, column in ipairs(metric and metric.columns or {}) do
+      if not metrics.is_of_item(column) and not metrics.is_of_score(column) then wanted[column] = true end
+    end
+  end
+  if next(wanted) == nil then return nil end
+  return function(row, entry)
+    for column in next, wanted do
+      local value = metric_rows.value(row, column)
+      if value then
+        entry.values = entry.values or {}
+        entry.values[column] = value
+      end
+    end
+  end
+end
+
 -- What a run leaves in the file.
 local function entry_from(store, record)
   local options = summary.decoded(record.options) or {}
@@ -220,11 +287,13 @@ local function entry_from(store, record)
   local scorers = json.array {}
   for _, definition in ipairs(summary.scorers_of(store, record, true)) do
     local scorer = built.scorers[definition.key] or {}
-    scorers[#scorers + 1] = {
-      id = definition.id, step_id = definition.step_id, name = definition.name,
-      higher_is_better = definition.higher_is_better, pass = definition.pass, digest = definition.digest,
-      n = scorer.n, mean = scorer.mean,
-    }
+    if not is_human(definition.key) then
+      scorers[#scorers + 1] = {
+        id = definition.id, step_id = definition.step_id, name = definition.name,
+        higher_is_better = definition.higher_is_better, pass = definition.pass, digest = definition.digest,
+        n = scorer.n, mean = scorer.mean,
+      }
+    end
   end
   local git = summary.decoded(record.git)
   return {
@@ -234,7 +303,7 @@ local function entry_from(store, record)
       digest = options.target_digest },
     trials = (options.trials or 1) > 1 and { count = options.trials, reducer = options.reducer } or nil,
     scorers = scorers, latency_ms = rounded(built.latency_ms), usage = built.usage,
-    sheet = run_sheet.of_run(store, record),
+    metrics = metrics_of(record), sheet = without_people(run_sheet.of_run(store, record, value_keeper(record))),
   }
 end
 
@@ -249,6 +318,11 @@ local function entry_text(entry)
   local scorers = {}
   for position, scorer in ipairs(entry.scorers) do scorers[position] = json.identity(scorer) end
   fields[#fields + 1] = '"scorers":[' .. (#scorers > 0 and "\n" .. table.concat(scorers, ",\n") .. "\n" or "") .. "]"
+  if entry.metrics then
+    local metrics = {}
+    for position, metric in ipairs(entry.metrics) do metrics[position] = json.identity(metric) end
+    fields[#fields + 1] = '"metrics":[\n' .. table.concat(metrics, ",\n") .. "\n]"
+  end
   fields[#fields + 1] = line("item_count", #entry.sheet.order)
   local items = run_sheet.lines(entry.sheet)
   fields[#fields + 1] = '"items":[' .. (#items > 0 and "\n" .. table.concat(items, ",\n") .. "\n" or "") .. "]"
@@ -291,7 +365,8 @@ function baseline.write(store, records, path)
       end
     end
   end
-  local done, problem = sys.write_file(path, baseline.text(records[1].name, entries))
+  local done, problem = sys.write_file(path,
+    require("evalua.secrets").redact(baseline.text(records[1].name, entries)))
   if not done then fail.incomplete("%s: the baseline cannot be written: %s", path, tostring(problem)) end
   return kept
 end

@@ -1,6 +1,8 @@
 -- Command targets: a program run once per item, or a pool of programs that answer request after request.
 -- No shell is involved: argv goes to the program as it is.
 
+local cache = require "evalua.cache"
+local cache_key = require "evalua.cache_key"
 local json = require "evalua.json"
 local process = require "evalua.native.process"
 local digest = require "evalua.digest"
@@ -8,6 +10,7 @@ local options = require "evalua.options"
 local place = require "evalua.place"
 local failure = require "evalua.process_failure"
 local secrets = require "evalua.secrets"
+local sys = require "evalua.native.sys"
 
 local command = {}
 
@@ -35,6 +38,8 @@ local schema = options.schema("eval.command", {
   { "response", "function", help = "persistent: function(read_line, input, item) -> output, info" },
   { "ready", "function", help = "persistent: function(read_line), called once after start for a banner" },
   { "timeout", "duration", help = "for one item; the program is killed" },
+  { "cache", "boolean|string", enum = cache.option.enum,
+    help = "true: answers are kept and used again, in the run's mode or else \"use\"" },
   { "max_output", "integer", default = command.output_bytes, min = 1, help = "limit output_bytes for one item" },
   { "version", "text|number", help = "stands for the definition instead of its digest" },
 })
@@ -54,6 +59,7 @@ local fail = failure.raise
 ---@field response? fun(read_line: fun(): string?, input: any, item: table): any, table?
 ---@field ready? fun(read_line: fun(): string?)
 ---@field timeout? number|string
+---@field cache? boolean|"off"|"use"|"refresh"|"replay"
 ---@field max_output? integer
 ---@field version? string|number
 
@@ -144,13 +150,23 @@ end
 
 local function run_oneshot(spec, input, item)
   local stdin = encode_input(spec, input, item)
+  local entry = cache.of_command(spec, stdin)
+  local kept = entry and entry:find()
+  local stdout = kept and cache_key.get_bytes(kept, "stdout")
+  if stdout then return decode_output(spec, stdout, item) end
   local slot <close> = pool_of(spec).slots:take()
   local child <close> = spawn(spec, false)
   if spec.timeout_ms then child:deadline(spec.timeout_ms) end
   local ended = child:finish(stdin)
   slot:free()
   failure.check_end(spec, ended)
-  return decode_output(spec, ended.stdout, item)
+  local output, info = decode_output(spec, ended.stdout, item)
+  if entry then
+    local answer = {}
+    cache_key.put_bytes(answer, "stdout", cache_key.redacted(ended.stdout, answer))
+    entry:keep(answer)
+  end
+  return output, info
 end
 
 -- ---- persistent ----
@@ -233,24 +249,28 @@ local function json_line_answer(spec, child, id, line)
   return split_result(spec, reply, { id = true, error = true }, failure.quoted(line))
 end
 
-local function ask_json_lines(spec, child, input)
+-- What is sent for an item; of the JSON lines protocol without the id.
+local function request_text(spec, input, item)
+  if not spec.request then return json.encode(input == nil and json.null or input) end
+  local request = spec.request(input, item)
+  if type(request) == "string" then return request end
+  fail {
+    message = ("%s: the request function returned a %s; it has to return the line to send, a string"):format(
+      spec.label, type(request)),
+    code = "bad_input",
+  }
+end
+
+local function ask_json_lines(spec, child, request)
   child.requests = child.requests + 1
   local id = child.requests
-  child.process:write(json.encode { id = id, input = input == nil and json.null or input } .. "\n")
+  child.process:write(('{"id":%d,"input":%s}\n'):format(id, request))
   local line = child.read_line()
   if not line then fail_dead(spec, child) end
   return json_line_answer(spec, child, id, line)
 end
 
-local function ask_by_functions(spec, child, input, item)
-  local request = spec.request(input, item)
-  if type(request) ~= "string" then
-    fail {
-      message = ("%s: the request function returned a %s; it has to return the line to send, a string"):format(
-        spec.label, type(request)),
-      code = "bad_input",
-    }
-  end
+local function ask_by_functions(spec, child, request, input, item)
   if request:sub(-1) ~= "\n" then request = request .. "\n" end
   child.process:write(request) -- a broken pipe shows as the end of its output, with the reason
   local output, info = call_protocol(spec, child, spec.response, input, item)
@@ -280,7 +300,7 @@ local function take_idle(pool)
   end
 end
 
-local function run_persistent(spec, input, item)
+local function ask_program(spec, text, input, item)
   local pool = pool_of(spec)
   local slot <close> = pool.slots:take() -- luacheck: ignore slot
   local request <close> = setmetatable({ pool = pool, child = take_idle(pool) or false }, request_meta)
@@ -297,8 +317,23 @@ local function run_persistent(spec, input, item)
     if child.at_end then fail_dead(spec, child) end
   end
   local ask = spec.request and ask_by_functions or ask_json_lines
-  local output, info = ask(spec, child, input, item)
+  local output, info = ask(spec, child, text, input, item)
   child.answered = child.answered + 1
+  return output, info
+end
+
+local function run_persistent(spec, input, item)
+  local text = request_text(spec, input, item)
+  local entry = cache.of_command(spec, text)
+  local kept = entry and entry:find()
+  if kept and (kept.output ~= nil or kept.info ~= nil) then return kept.output, kept.info end
+  local output, info = ask_program(spec, text, input, item)
+  if entry then
+    local answer = {}
+    answer.output = cache_key.redacted(output == nil and json.null or output, answer)
+    answer.info = cache_key.redacted(info, answer)
+    entry:keep(answer)
+  end
   return output, info
 end
 
@@ -383,6 +418,15 @@ local function definition_of(spec, cwd)
   }
 end
 
+-- The files among the arguments, such as the script that an interpreter runs: with --watch they start a new run.
+local function note_files(spec)
+  local directory = spec.cwd and spec.cwd .. "/" or ""
+  for _, argument in ipairs(spec.argv) do
+    local path = argument:sub(1, 1) == "/" and argument or directory .. argument
+    if sys.exists(path) == "file" then require("evalua.files_read").add(path) end
+  end
+end
+
 --- Makes a command target.
 ---@param given evalua.CommandOptions
 ---@return table target {id, type, version, digest, run = function(input, item) -> output, info,
@@ -402,6 +446,7 @@ function command.target(given)
     local directory = file and place.directory(file) or ""
     spec.cwd = directory ~= "" and directory or nil
   end
+  note_files(spec)
   local run = spec.mode == "persistent" and run_persistent or run_oneshot
   return {
     id = spec.id,
@@ -409,7 +454,8 @@ function command.target(given)
     version = spec.version,
     digest = digest.of(definition_of(spec, cwd)),
     run = function(input, item) return run(spec, input, item) end,
-    check = function()
+    check = function(mode)
+      if mode == "replay" and spec.cache and spec.cache ~= "off" then return {} end -- nothing will be started
       local path, message = process.find { argv = spec.argv, cwd = spec.cwd, env = spec.env }
       return path and {} or { ("%s: %s"):format(spec.label, message) }
     end,

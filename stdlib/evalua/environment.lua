@@ -1,6 +1,8 @@
 -- The globals of a suite: fresh ones for each, with its own modules, and without what would harm a run.
 
+local files_read = require "evalua.files_read"
 local place = require "evalua.place"
+local secrets = require "evalua.secrets"
 local strict = require "evalua.strict"
 
 local environment = {}
@@ -75,6 +77,7 @@ local function search_path(directory)
 end
 
 local function read_module(file)
+  files_read.add(file)
   local handle, problem = io.open(file, "rb")
   if not handle then place.fail(("require: %s"):format(problem)) end
   local text = handle:read("a")
@@ -133,9 +136,25 @@ local function make_require(globals, registry)
     local file, tried = package.searchpath(name, globals.package.path)
     if file then return load_module(name, file, globals, loaded, registry) end
     local native = package.searchpath(name, package.cpath)
-    if not native then place.fail(('there is no module "%s"; looked for %s'):format(name, places_of(tried))) end
+    if not native then
+      for missing in tried:gmatch("no file '([^\n]*)'") do files_read.add(missing) end
+      place.fail(('there is no module "%s"; looked for %s'):format(name, places_of(tried)))
+    end
     loaded[name] = require(name)
     return loaded[name]
+  end
+end
+
+-- What a script reads itself counts as read by the suite.
+local function add_readers(library)
+  local open, lines = library.open, library.lines
+  function library.open(path, mode)
+    if type(path) == "string" and (mode == nil or mode == "r" or mode == "rb") then files_read.add(path) end
+    return open(path, mode)
+  end
+  function library.lines(path, ...)
+    if type(path) == "string" then files_read.add(path) end
+    return lines(path, ...)
   end
 end
 
@@ -153,6 +172,7 @@ local function add_loaders(globals)
     return load(text, name or text, "t", given or globals)
   end
   function globals.loadfile(path, _, given)
+    if type(path) == "string" then files_read.add(path) end
     local handle, problem = io.open(path, "rb")
     if not handle then return nil, problem end
     local text = handle:read("a")
@@ -176,9 +196,15 @@ function environment.new(path, registry)
     if type(key) == "string" then globals[key] = value end
   end
   for name in next, refused do globals[name] = guarded_library(name) end
+  add_readers(globals.io)
   globals._G = globals
   -- Looked up at each call: whoever runs items may replace the program's print.
-  globals.print = function(...) return _G.print(...) end
+  globals.print = function(...)
+    if secrets.count() == 0 then return _G.print(...) end
+    local parts = table.pack(...)
+    for position = 1, parts.n do parts[position] = secrets.redact(tostring(parts[position])) end
+    return _G.print(table.unpack(parts, 1, parts.n))
+  end
   globals.package.loaded = {}
   globals.package.preload = {}
   globals.package.path = search_path(place.directory(path))

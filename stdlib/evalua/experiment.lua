@@ -1,6 +1,7 @@
 -- Experiments: their options, and the resolved form that the runner takes.
 
 local dataset = require "evalua.dataset"
+local limits = require "evalua.limits"
 local matrix = require "evalua.matrix"
 local options = require "evalua.options"
 local place = require "evalua.place"
@@ -27,21 +28,23 @@ local schema = options.schema("eval.experiment", {
   { "target_id", "text", help = "the target by its id" },
   { "target_type", "string", enum = target.types, help = "the kind of target_id" },
   { "scorers", "table", help = "handles, ids and functions, or lists of them by category" },
-  { "metrics", "map", later = true, help = "functions over all results" },
+  { "metrics", "map", help = "over all results: eval.metrics, or functions" },
   { "slices", "list", of = "text", help = 'fields to group by, such as "metadata.lang"' },
-  { "cluster", "text", later = true, help = "field whose equal values belong together" },
+  { "cluster", "text", help = 'field whose equal values belong together, such as "metadata.document"' },
   { "context", "any", later = true, help = "for all targets and scorers" },
   { "max_concurrency", "integer", default = DEFAULT_CONCURRENCY, min = 1, max = CONCURRENCY_MAX,
     help = "items in flight over all workers" },
   { "item_timeout", "duration", help = "for one attempt at an item" },
   { "timeout", "duration", help = "for the whole experiment" },
   { "max_retries", "integer", default = 0, min = 0, max = RETRIES_MAX, help = "further attempts at a failed item" },
-  { "max_failures", "integer", min = 1, help = "the run stops after that many failed items" },
+  { "max_failures", "number", help = "so many failed items end the run: a share below 1, a count from 1 on" },
   { "tolerance", "number", min = 0, help = "failed items accepted: a share below 1, a count from 1 on" },
-  { "limits", "map", later = true, help = "tokens, cost and steps" },
+  { "memory_per_worker", "size", min = 1024 * 1024, help = "of Lua in one worker, beyond what it began with" },
+  { "limits", "map", help = "tokens, cost and steps of an item, run_tokens and run_cost of the run, and more" },
   { "trials", "integer|table", help = "times that each item runs" },
   { "seed", "integer", help = "of math.random in items" },
-  { "cache", "any", later = true, accept = false, help = "reuse of earlier outputs" },
+  { "cache", "boolean|string|table",
+    help = "of requests: \"off\", \"use\", \"refresh\" or \"replay\", or { mode = ..., file = ... }" },
   { "signal", "any", help = "what eval.signal() returned; aborting it ends the run" },
   { "rules", "list", help = "what must hold: eval.rules and eval.rule" },
   { "baseline", "text", help = "the run or file to compare with" },
@@ -68,6 +71,7 @@ local handle_metatable = {
 function handle_methods:run(given)
   local resolved = experiment.resolve(rawget(self, "declared"), rawget(self, "registry"))
   local settings = {}
+  resolved.started_by = resolved.place
   for key, value in next, given or {} do settings[key] = value end
   settings.store = settings.store or require("evalua.store_context").current()
   return require("evalua.runner").run(resolved, settings)
@@ -90,6 +94,11 @@ local function check_numbers(values)
   if tolerance and tolerance > 1 and tolerance % 1 ~= 0 then
     place.fail(('option "tolerance" of eval.experiment is a share below 1 or a whole number of items, not %s'):format(
       tostring(tolerance)))
+  end
+  local failures = values.max_failures
+  if failures and (failures <= 0 or failures > 1 and failures % 1 ~= 0 or failures == math.huge) then
+    place.fail(('option "max_failures" of eval.experiment is a share below 1 or a whole number of items, not %s')
+      :format(tostring(failures)))
   end
   for _, name in ipairs { "item_timeout", "timeout" } do
     if values[name] == 0 then
@@ -227,7 +236,9 @@ end
 
 -- Rules that speak of scorers that there are not.
 local function check_rules(resolved, registry, where)
-  local problems = require("evalua.rules").check_names(resolved.rules, scorer_ids(resolved, registry), {})
+  local metric_ids = {}
+  for position, entry in ipairs(resolved.metrics or {}) do metric_ids[position] = entry.id end
+  local problems = require("evalua.rules").check_names(resolved.rules, scorer_ids(resolved, registry), metric_ids)
   for position, problem in ipairs(problems) do
     if not problem:find("^[^\n:]+:%d+: ") then problems[position] = where .. ": " .. problem end
   end
@@ -250,11 +261,15 @@ function experiment.resolve(declared, registry)
     name = values.name, variant = declared.variant, description = values.description, metadata = values.metadata,
     tags = values.tags, slices = values.slices, max_concurrency = values.max_concurrency,
     item_timeout_ms = values.item_timeout, timeout_ms = values.timeout, max_retries = values.max_retries,
-    max_failures = values.max_failures, tolerance = values.tolerance or 0, seed = values.seed,
+    max_failures = values.max_failures,
+    limits = limits.resolve(values.limits, values.memory_per_worker, where),
+    stated_limits = limits.stated(values.limits), tolerance = values.tolerance or 0, seed = values.seed,
     rules = values.rules or {}, baseline = values.baseline, params = registry.params, suite_path = registry.path,
     file = declared.file, line = declared.line, place = where, code_files = registry.files,
   }
   resolved.signal = check_signal(values.signal, where)
+  resolved.cache = require("evalua.cache").resolve(values.cache, where)
+  resolved.metrics, resolved.cluster = require("evalua.metrics").resolve(values.metrics, where), values.cluster
   resolved.trials, resolved.reducer = trials.resolve(values.trials, where)
   for _, hook in ipairs { "setup", "teardown", "after_each", "worker_setup", "before_each" } do
     resolved[hook] = values[hook]

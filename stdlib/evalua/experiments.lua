@@ -17,9 +17,12 @@ local list_schema = options.schema("eval.experiments.list", {
 
 local compare_schema = options.schema("eval.experiments.compare", {
   { "margin", "number", min = 0, help = "how much worse still is no worse" },
-  { "alpha", "number", min = 0, max = 1, help = "level of the tests; default 0.05" },
-  { "cluster", "text", help = 'field whose equal values belong together, such as "metadata.document"' },
-  { "scorer", "text", help = "only this scorer" },
+  { "alpha", "number", min = 1e-12, max = 0.5, help = "level of the tests; default 1 - confidence" },
+  { "confidence", "number", min = 0.5, max = 1 - 1e-12, help = "of the intervals; default 0.95" },
+  { "cluster", "text|boolean", help = 'field whose equal values belong together; default that of the run; false: none' },
+  { "scorer", "text|list", help = "only this scorer or metric, or these" },
+  { "by", "list", of = "text", help = 'also by the values of fields, such as "metadata.lang"' },
+  { "across_datasets", "boolean", help = "runs over different datasets, too, paired by item id alone" },
   { "limit", "integer", min = 0, help = "most regressions and improvements listed per scorer" },
 })
 
@@ -31,7 +34,7 @@ local function record_of(reference, takes_files)
   if type(reference) ~= "string" then
     place.fail("a run is named by its number, id or name (or its summary), not " .. options.show(reference))
   end
-  return require("evalua.cli.ref").resolve(store(), reference, { files = takes_files })
+  return require("evalua.cli.ref").resolve(store(), reference, { files = takes_files, sets = true })
 end
 
 ---The summary of a run.
@@ -54,12 +57,12 @@ end
 ---Compares two runs, the first being the baseline.
 ---@param baseline string|integer|table as of get, or a baseline file
 ---@param candidate string|integer|table
----@param given table|nil margin, alpha, cluster, scorer, limit
+---@param given table|nil margin, alpha, confidence, cluster, scorer, by, across_datasets, limit
 ---@return table comparison
 function experiments.compare(baseline, candidate, given)
   local values = options.check(compare_schema, given or {})
   local first, second = record_of(baseline, true), record_of(candidate, true)
-  return require("evalua.compare").pair(require("evalua.baseline_store").over(store()), first, second, values)
+  return (require("evalua.compare").pair(require("evalua.baseline_store").over(store()), first, second, values))
 end
 
 experiments.api = strict.namespace({

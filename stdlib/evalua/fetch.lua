@@ -1,10 +1,13 @@
 -- eval.fetch: one HTTP request. Its answer, whatever the status, is the result; retries are the caller's.
 
+local cache = require "evalua.cache"
 local failure = require "evalua.http_failure"
 local json = require "evalua.json"
+local limits = require "evalua.limits"
 local message = require "evalua.http_message"
 local native = require "evalua.native.http"
 local options = require "evalua.options"
+local permits = require "evalua.permits"
 local place = require "evalua.place"
 local strict = require "evalua.strict"
 local sys = require "evalua.native.sys"
@@ -19,10 +22,12 @@ fetch.limits = {
   { "max_bytes", "integer", default = 64 * 1024 * 1024, min = 0, help = "limit of the body, decompressed" },
   { "redirects", "integer", default = 5, min = 0, max = 50,
     help = "how many are followed; 0: the redirect is the answer" },
+  cache.option,
 }
 
 local schema = options.schema("eval.fetch", {
-  { "url", "text", required = true, help = "http:// or https://" },
+  { "url", "text", help = "http:// or https://; with a model also what comes behind the model's" },
+  { "model", "text|table", help = "the id of a model, or what eval.model returned: its key and limits hold" },
   { "method", "text", help = "GET, or POST where there is a body" },
   { "headers", "map", help = "names and values; false leaves one out that would be sent" },
   { "body", "string", help = "text to send" },
@@ -85,10 +90,14 @@ function methods:read()
   end
   if stream.ended then return nil end
   local piece, problem, code = stream.transfer:read()
-  if piece then return piece end
+  if piece then
+    cache.note_piece(self, piece)
+    return piece
+  end
   stream.ended = true
   stream.transfer:close()
   if code then failure.raise(stream.method, stream.url, problem, code) end
+  cache.keep(self)
   return nil
 end
 
@@ -113,11 +122,16 @@ end
 
 -- ---- requests ----
 
+---Scheme, host and port of a URL.
+---@param url string
+---@return string
 local function origin(url)
   local scheme, host = url:match "^(%a+)://([^/?#]*)"
   scheme, host = scheme:lower(), host:gsub("^.*@", ""):lower()
   return scheme .. "://" .. host:gsub(scheme == "http" and ":80$" or ":443$", "")
 end
+
+fetch.origin = origin
 
 -- Headers that another host may see when a server sends us there: nothing that could be a key.
 local function is_harmless(name)
@@ -134,6 +148,7 @@ local function follow(request, status, location)
     failure.raise(request.method, request.url, ("the redirect to %s is not followed: %s"):format(
       failure.shown_url(location), problem), "bad_redirect")
   end
+  request.headers, request.lines = message.complete_headers(request.headers), nil
   if request.method ~= "HEAD" and (status == 303 or status < 303 and request.method == "POST") then
     request.method, request.body = "GET", nil
     for name in next, request.headers do
@@ -160,7 +175,7 @@ local function exchange(request, values, begin)
   end
   local transfer, problem, code = native.start {
     url = request.url:gsub("#.*$", ""), method = request.method, body = request.body, stream = values.stream,
-    headers = message.header_lines(request.headers, "headers"), connect_ms = values.connect_timeout,
+    headers = request.lines or message.header_lines(request.headers, "headers"), connect_ms = values.connect_timeout,
     first_byte_ms = values.first_byte_timeout, total_ms = total_ms, max_bytes = values.max_bytes,
   }
   if not transfer then
@@ -197,13 +212,8 @@ local function read_all(transfer, request, is_stream)
   end
 end
 
----Performs a request with checked options.
----@param values table as options.check of eval.fetch returns it
----@return table response
-function fetch.perform(values)
-  local body, headers = message.content(values)
-  local request = { url = values.url, method = values.method or (body and "POST" or "GET"), body = body,
-    headers = headers }
+-- Sends a request, and those that its redirects lead to.
+local function send(values, request)
   local begin, hops = sys.monotonic_ms(), 0
   while true do
     local transfer, status, head = exchange(request, values, begin)
@@ -224,6 +234,69 @@ function fetch.perform(values)
     end
     follow(request, status, location)
   end
+end
+
+-- The body of a streamed answer: its permits are given back at its end.
+local function held_transfer(transfer, held, response)
+  local proxy = {}
+  function proxy.read() return transfer:read() end
+  function proxy.close()
+    transfer:close()
+    permits.answered(held, response)
+  end
+  return proxy
+end
+
+-- Sends a request once it may be sent.
+local function send_permitted(values, request)
+  local held <close> = permits.take(values, permits.host_name(origin(request.url), request.headers))
+  local response = send(values, request)
+  if held and values.stream and response.status ~= 429 then
+    held.is_kept = true
+    local stream = rawget(response, "stream")
+    stream.transfer = held_transfer(stream.transfer, held, response)
+  else
+    permits.answered(held, response)
+  end
+  return response
+end
+
+-- A kept answer in the shape of one that came; a streamed one is one piece.
+local function kept_response(values, request, kept)
+  local response = { status = kept.status, url = kept.url, headers = message.with_any_case(kept.headers) }
+  if #kept.body > values.max_bytes then
+    failure.raise(request.method, request.url, ("the kept answer has %d bytes, the limit (max_bytes) is %d"):format(
+      #kept.body, values.max_bytes), "too_large")
+  end
+  if values.stream then
+    local rest = kept.body ~= "" and kept.body or nil
+    local transfer = { close = function() rest = nil end }
+    function transfer.read()
+      local piece = rest
+      rest = nil
+      return piece
+    end
+    response.stream = { transfer = transfer, method = request.method, url = kept.url }
+  else
+    response.body = kept.body
+  end
+  return setmetatable(response, response_meta)
+end
+
+---Performs a request with checked options, or takes its answer from the cache. The caller says by cache.keep(response)
+---that the answer is one to keep (one that is streamed is kept when it has been read to its end).
+---@param values table as options.check of eval.fetch returns it; or with complete headers and their `lines`
+---@return table response
+function fetch.perform(values)
+  local body, kind = message.body(values)
+  local request = { url = values.url, method = values.method or (body and "POST" or "GET"), body = body,
+    headers = values.lines and values.headers or message.complete_headers(values.headers, kind), lines = values.lines }
+  local entry = cache.of_request(request, values)
+  local held <close> = limits.open "requests" -- luacheck: ignore 211
+  if not entry then return send_permitted(values, request) end
+  local kept = cache.response_of(entry:find(), request)
+  if kept then return kept_response(values, request, kept) end
+  return cache.watch(send_permitted(values, request), entry, values.url)
 end
 
 ---What is wrong with the options of a request beyond their types.
@@ -247,16 +320,57 @@ function fetch.problems(values, name)
   return problems
 end
 
+---Puts what the option `model` stands for in its place: the handle, the whole URL, the header with the key.
+---@param values table checked options; url and headers may be functions or templates, which are left alone
+---@param name string of the function, for messages
+---@param problems string[] grows
+function fetch.use_model(values, name, problems)
+  if values.model == nil then
+    if not values.url then problems[#problems + 1] = ('option "url" of %s is missing'):format(name) end
+    return
+  end
+  local model, problem = require("evalua.model"), nil
+  values.model, problem = model.find(values.model, ('option "model" of %s'):format(name))
+  if problem then
+    problems[#problems + 1] = problem
+    return
+  end
+  if type(values.url) == "function" or values.url and values.url:find "^{{" then return end
+  local url = model.url_of(values.model, values.url)
+  if not url then
+    problems[#problems + 1] = ('option "url" of %s must be a whole URL: the model "%s" has none'):format(name,
+      values.model.id)
+    return
+  end
+  values.url = url
+  if type(values.headers) == "function" or fetch.url_problem(url) or fetch.origin(url):find "{{" then return end
+  fetch.authorize(values)
+end
+
+---Adds the key of the model, where the request goes to its host and has no key of its own.
+---@param values table with model, url and headers
+function fetch.authorize(values)
+  local authorization = require("evalua.model").authorization(values.model, values.url, values.headers)
+  if not authorization then return end
+  local headers = {}
+  for header, value in next, values.headers or {} do headers[header] = value end
+  headers.Authorization = authorization
+  values.headers = headers
+end
+
 ---One HTTP request. Any status is a result; what gives no answer raises an error with a code.
 ---@param given table
 ---@return table response {status, headers, body, json, url}
 function fetch.fetch(given)
   local values = options.check(schema, given)
   local problems = fetch.problems(values, "eval.fetch")
+  fetch.use_model(values, "eval.fetch", problems)
   if #problems > 0 then place.fail_all(problems) end
   local problem = fetch.url_problem(values.url)
   if problem then failure.raise(values.method or "GET", values.url, problem, "bad_url") end
-  return fetch.perform(values)
+  local response = fetch.perform(values)
+  if not values.stream then cache.keep(response) end
+  return response
 end
 
 return fetch

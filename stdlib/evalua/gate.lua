@@ -16,6 +16,7 @@ local gate = {}
 
 local PREVIOUS_ITEMS_MAX = 100000 -- larger runs are not compared just to be shown
 local CHANGES_KEPT = 10           -- regressions and improvements in the summary
+local CHANGES_OF_EACH = 3         -- at least so many of each scorer
 local LOOKED_BACK = 50            -- runs among which the previous complete one is looked for
 
 ---@class evalua.gate_choice
@@ -63,7 +64,7 @@ local function named(store, experiment, text, source)
     return choice_of(record, source, text)
   end
   if not store then fail.usage("%s: there is no store here yet; name a baseline file", text) end
-  return choice_of(ref.resolve(store, text), source, text)
+  return choice_of(ref.resolve(store, text, { sets = true }), source, text)
 end
 
 -- The file beside the suite: its variant, or nil where it has none for this one.
@@ -135,13 +136,26 @@ local function head(list, most)
   return kept
 end
 
+-- The largest changes, and of each scorer its own largest ones, in their order.
+local function largest(list, most, of_each)
+  local kept, counts = json.array {}, {}
+  for position, change in ipairs(list or {}) do
+    local count = counts[change.scorer_id] or 0
+    if position <= most or count < of_each then kept[#kept + 1] = change end
+    counts[change.scorer_id] = count + 1
+  end
+  return kept
+end
+
 -- What the summary keeps of a comparison: the scorers, and the changes that show it best.
 local function brief(comparison)
   local shown = compare.for_json(comparison)
   return {
     verdict = shown.verdict, warnings = shown.warnings, paired = comparison.items.paired, scorers = shown.scorers,
-    regressions = head(shown.regressions, CHANGES_KEPT), improvements = head(shown.improvements, CHANGES_KEPT),
+    regressions = largest(shown.regressions, CHANGES_KEPT, CHANGES_OF_EACH),
+    improvements = largest(shown.improvements, CHANGES_KEPT, CHANGES_OF_EACH),
     new_failures = head(shown.new_failures, CHANGES_KEPT), new_failure_count = shown.new_failure_count,
+    metrics = shown.metrics, cluster = shown.cluster,
   }
 end
 
@@ -159,25 +173,28 @@ end
 ---@param choice evalua.gate_choice
 ---@param record table the run
 ---@param built table its summary
----@param options { gated: string[] }
+---@param options { gated: string[], clusters: table<string, string>|nil, metrics: table[]|nil }
 ---@return table comparison
 ---@return table baseline_summary
 function gate.compare(store, choice, record, built, options)
   local side = choice.record.baseline_file and baseline_store.over(store) or store
-  local comparison = compare.pair(side, choice.record, record, options)
-  choice.store = side
+  local comparison
+  comparison, choice.context = compare.pair(side, choice.record, record, {
+    gated = options.gated, clusters = options.clusters, metrics = options.metrics, across_datasets = true,
+  })
   built.baseline, built.comparison = side_of(choice), brief(comparison)
   return comparison, summary.build(side, choice.record)
 end
 
----The comparison of one scorer over some of the items, after gate.compare.
+---The comparisons of one scorer or metric over groups of the items, after gate.compare.
 ---@param choice evalua.gate_choice
----@param record table the run
----@param entry table the scorer's entry in the comparison
----@param within fun(item_id: string): boolean
----@return table entry
-function gate.within(choice, record, entry, within)
-  return compare.within(choice.store, choice.record, record, entry, within)
+---@param key string
+---@param values string[] the groups
+---@param group_of fun(item_id: string): string|nil
+---@param cluster string|nil
+---@return table<string, table> entries by group
+function gate.parts(choice, key, values, group_of, cluster)
+  return compare.parts(choice.context, key, values, group_of, cluster)
 end
 
 ---Compares a run that nothing gates with the one before it; the summary gets `previous` and `comparison`.
@@ -189,7 +206,8 @@ function gate.show_previous(store, record, built)
   local choice = gate.previous(store, record)
   if not choice then return end
   built.previous = side_of(choice)
-  built.comparison = brief(compare.pair(store, choice.record, record, { limit = CHANGES_KEPT }))
+  built.comparison = brief(compare.pair(store, choice.record, record,
+    { limit = CHANGES_KEPT, across_datasets = true }))
 end
 
 return gate

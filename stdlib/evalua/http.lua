@@ -1,10 +1,12 @@
 -- eval.http: a target that is an HTTP request for each item, with retries.
 
+local cache = require "evalua.cache"
 local digest = require "evalua.digest"
 local fetch = require "evalua.fetch"
 local http_failure = require "evalua.http_failure"
 local json = require "evalua.json"
 local message = require "evalua.http_message"
+local model = require "evalua.model"
 local options = require "evalua.options"
 local place = require "evalua.place"
 local process_failure = require "evalua.process_failure"
@@ -17,7 +19,9 @@ local http = {}
 
 local schema = options.schema("eval.http", {
   { "id", "text", required = true, help = "names it in experiments and results" },
-  { "url", "text|function", required = true, help = "a template, or function(input, item) -> url" },
+  { "url", "text|function",
+    help = "a template, or function(input, item) -> url; with a model also what comes behind the model's" },
+  { "model", "text|table", help = "the id of a model, or what eval.model returned: its key, limits and price hold" },
   { "method", "text", help = "GET, or POST where there is a body" },
   { "headers", "map|function", help = "templates, or function(input, item) -> table" },
   { "body", "any", help = "a template: text as it is, a table as JSON; or function(input, item) -> text or table" },
@@ -35,43 +39,82 @@ local function bad_definition(spec, text, ...)
     permanent = true }
 end
 
-local function headers_of(spec, input, item)
-  local headers = spec.headers
-  if type(headers) == "function" then
-    headers = headers(input, item)
+local function header_texts(headers)
+  local texts = {}
+  for name, value in next, headers do texts[name] = type(value) == "table" and json.encode(value) or value end
+  return texts
+end
+
+-- A function(input, item) -> headers, lines; lines only where they are the same for every item.
+local function compile_headers(spec)
+  local make, body = spec.headers or {}, spec.body
+  if type(make) ~= "function" then
+    local fill, is_constant = template.compile(make)
+    if is_constant and type(body) ~= "function" then
+      local kind = body ~= nil and (type(body) == "string" and message.TEXT or message.JSON) or nil
+      local headers = message.complete_headers(header_texts(make), kind)
+      local lines = message.header_lines(headers, "headers")
+      return function() return headers, lines end
+    end
+    make = function(_, item) return fill(item) end
+  end
+  return function(input, item)
+    local headers = make(input, item)
     if headers ~= nil and type(headers) ~= "table" then
       bad_definition(spec, "its headers function returned a %s; a table of names and values is right", type(headers))
     end
-    headers = headers or {}
-  else
-    headers = template.value(headers or {}, item)
-    for name, value in next, headers do
-      if type(value) == "table" then headers[name] = json.encode(value) end
-    end
+    headers = header_texts(headers or {})
+    local _, problem = message.header_lines(headers, "headers")
+    if problem then bad_definition(spec, "%s", problem) end
+    return headers
   end
-  local _, problem = message.header_lines(headers, "headers")
-  if problem then bad_definition(spec, "%s", problem) end
-  return headers
 end
 
--- The values of one request, in the shape of eval.fetch's options.
-local function request_of(spec, input, item)
-  local url = spec.url
-  if type(url) == "function" then url = url(input, item) else url = template.text(url, item, message.escape) end
-  if type(url) ~= "string" then bad_definition(spec, "its url function returned a %s, not a text", type(url)) end
+local function compile_url(spec)
+  local make, is_constant = spec.url, false
+  if type(make) ~= "function" then
+    local fill
+    fill, is_constant = template.compile_text(make, message.escape)
+    make = function(_, item) return fill(item) end
+  end
+  if is_constant then return make end -- it was checked with the definition
+  return function(input, item)
+    local url = make(input, item)
+    if spec.model and type(url) == "string" then url = model.url_of(spec.model, url) or url end
+    if type(url) ~= "string" then bad_definition(spec, "its url function returned a %s, not a text", type(url)) end
+    local problem = fetch.url_problem(url)
+    if problem then http_failure.raise(spec.method or "GET", url, problem, "bad_url") end
+    return url
+  end
+end
+
+local function compile_body(spec)
   local body = spec.body
-  if type(body) == "function" then body = body(input, item)
-  elseif type(body) == "string" then body = template.text(body, item)
-  elseif body ~= nil then body = template.value(body, item) end
-  local values = {
-    url = url, method = spec.method or (body ~= nil and "POST" or "GET"), headers = headers_of(spec, input, item),
-    timeout = spec.timeout, connect_timeout = spec.connect_timeout, first_byte_timeout = spec.first_byte_timeout,
-    max_bytes = spec.max_bytes, redirects = spec.redirects,
-  }
-  if type(body) == "string" then values.body = body else values.json = body end
-  local problem = fetch.url_problem(url)
-  if problem then http_failure.raise(values.method, url, problem, "bad_url") end
-  return values
+  if type(body) == "function" then return body end
+  local fill = type(body) == "string" and template.compile_text(body) or template.compile(body)
+  return function(_, item) return fill(item) end
+end
+
+-- A function(input, item) -> the values of one request, in the shape of eval.fetch's options.
+local function compile_request(spec)
+  local make_url, make_headers, make_body = compile_url(spec), compile_headers(spec), compile_body(spec)
+  return function(input, item)
+    local values = {
+      url = make_url(input, item), method = spec.method, timeout = spec.timeout,
+      connect_timeout = spec.connect_timeout, first_byte_timeout = spec.first_byte_timeout,
+      max_bytes = spec.max_bytes, redirects = spec.redirects, cache = spec.cache, model = spec.model,
+    }
+    local body = make_body(input, item)
+    if type(body) == "string" then values.body = body else values.json = body end
+    values.headers, values.lines = make_headers(input, item)
+    if spec.model then
+      local before = values.headers
+      fetch.authorize(values)
+      if values.headers ~= before then values.lines = nil end
+    end
+    values.method = values.method or (body ~= nil and "POST" or "GET")
+    return values
+  end
 end
 
 -- ---- the answer ----
@@ -165,16 +208,37 @@ local function try(spec, values, retries)
   return nil, function() raise_answer(spec, values, response, status, problem, asked) end, delay
 end
 
-local function run(spec, input, item)
-  local values = request_of(spec, input, item)
+-- The result of an answer.
+local function result_of(spec, response, item)
+  if type(spec.output) == "function" then cache.keep(response) end -- what it makes of the answer is its own matter
+  local output, info = output_of(spec, response, item)
+  cache.keep(response)
+  if spec.model then info = model.account(spec.model, response.json, info) end
+  return output, info
+end
+
+-- With all its tries: where the request is a part of something else (a step, a scorer).
+local function run(spec, values, item)
   local retries = 0
   while true do
+    values.retries = retries
     local response, raise, delay_ms = try(spec, values, retries)
-    if response then return output_of(spec, response, item) end
+    if response then return result_of(spec, response, item) end
     if not delay_ms or retries >= spec.retries then raise() end
     require("evalua.native.task").sleep(delay_ms)
     retries = retries + 1
   end
+end
+
+-- One try, as the target of an experiment: the engine runs the item again when the error says when, and an item that
+-- waits holds no slot.
+local function run_once(spec, values, item, retries)
+  values.retries, values.can_come_back = retries, true
+  local response, raise, delay_ms = try(spec, values, retries)
+  if response then return result_of(spec, response, item) end
+  local _, problem = pcall(raise)
+  if delay_ms and retries < spec.retries and type(problem) == "table" then problem.retry_after_ms = delay_ms end
+  error(problem, 0)
 end
 
 -- ---- the definition ----
@@ -182,11 +246,12 @@ end
 local function checked_spec(given)
   local spec = options.check(schema, given)
   local problems = fetch.problems({ method = spec.method, headers = spec.headers }, "eval.http")
+  fetch.use_model(spec, "eval.http", problems)
   for _, option in ipairs { "url", "headers", "body" } do
     template.check(spec[option], ('option "%s" of eval.http'):format(option), problems)
   end
   if type(spec.url) == "string" and not spec.url:find "^{{" then
-    local problem = fetch.url_problem(template.text(spec.url:gsub("{{.-}}", "x"), {}))
+    local problem = fetch.url_problem((spec.url:gsub("{{.-}}", "x")))
     if problem then problems[#problems + 1] = ('option "url" of eval.http: %s'):format(problem) end
   end
   if type(spec.output) == "string" and spec.output ~= "" and spec.output:sub(1, 1) ~= "/" then
@@ -210,11 +275,13 @@ end
 ---@return table target {id, type, version, digest, run}
 function http.target(given)
   local spec = checked_spec(given)
+  local request_of = compile_request(spec)
   return {
     id = spec.id, type = "http", version = spec.version,
     digest = digest.of { type = "http", url = redacted(spec.url), method = spec.method,
       headers = redacted(spec.headers), body = redacted(spec.body), output = spec.output },
-    run = function(input, item) return run(spec, input, item) end,
+    run = function(input, item) return run(spec, request_of(input, item), item) end,
+    try = function(input, item, retries) return run_once(spec, request_of(input, item), item, retries) end,
   }
 end
 

@@ -4,6 +4,8 @@ local json = require "evalua.json"
 
 local http_message = {}
 
+http_message.JSON, http_message.TEXT = "application/json", "text/plain; charset=utf-8"
+
 -- Header names are found however they are written.
 local headers_meta = {
   __index = function(headers, name)
@@ -12,18 +14,16 @@ local headers_meta = {
   end,
 }
 
+---Headers by their lower-case names, to be found however they are written.
+---@param headers table<string, string>
+---@return table<string, string> headers itself
+function http_message.with_any_case(headers) return setmetatable(headers, headers_meta) end
+
 ---Headers by their lower-case names; several of one name are joined by ", ".
 ---@param head string lines "Name: value"
 ---@return table<string, string>
 function http_message.read_headers(head)
-  local headers = setmetatable({}, headers_meta)
-  for name, value in head:gmatch "([^\r\n:]+):[ \t]*([^\r\n]*)" do
-    local key = name:lower()
-    value = value:gsub("[ \t]+$", "")
-    local before = rawget(headers, key)
-    headers[key] = before and (before .. ", " .. value) or value
-  end
-  return headers
+  return http_message.with_any_case(require("evalua.native.http").headers(head))
 end
 
 ---Text as a part of a URL or form.
@@ -82,23 +82,27 @@ local function has(headers, wanted)
   return false
 end
 
----The body to send and the headers with its type.
----@param values { body: string|nil, json: any, form: table|nil, headers: table|nil }
+---The body to send and its type.
+---@param values { body: string|nil, json: any, form: table|nil }
 ---@return string|nil body
----@return table headers
-function http_message.content(values)
-  local headers, body, kind = {}, values.body, nil
-  for name, value in next, values.headers or {} do headers[name] = value end
-  if values.json ~= nil then
-    body, kind = json.encode(values.json), "application/json"
-  elseif values.form then
-    body, kind = http_message.form(values.form), "application/x-www-form-urlencoded"
-  elseif body then
-    kind = "text/plain; charset=utf-8"
-  end
+---@return string|nil kind
+function http_message.body(values)
+  if values.json ~= nil then return json.encode(values.json), http_message.JSON end
+  if values.form then return http_message.form(values.form), "application/x-www-form-urlencoded" end
+  if values.body then return values.body, http_message.TEXT end
+  return nil
+end
+
+---Headers with those that go without saying.
+---@param given table|nil
+---@param kind string|nil of the body
+---@return table headers a copy
+function http_message.complete_headers(given, kind)
+  local headers = {}
+  for name, value in next, given or {} do headers[name] = value end
   if kind and not has(headers, "content-type") then headers["Content-Type"] = kind end
   if not has(headers, "user-agent") then headers["User-Agent"] = "evalua" end
-  return body, headers
+  return headers
 end
 
 return http_message

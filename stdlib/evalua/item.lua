@@ -1,6 +1,7 @@
 -- Dataset items: checks what users wrote and packs it into the JSON texts that the store keeps.
 
 local json = require "evalua.json"
+local secrets = require "evalua.secrets"
 local strict = require "evalua.strict"
 
 local item = {}
@@ -116,6 +117,10 @@ function item.auto_id(input)
   return require("evalua.native.text").sha256(json.identity(input)):sub(1, AUTO_ID_DIGITS)
 end
 
+local function auto_id_of_text(input)
+  return require("evalua.native.text").sha256(json.canonical(input, "identity")):sub(1, AUTO_ID_DIGITS)
+end
+
 -- What stands for a row that could not be read, so that its problem is told among those of the other items.
 local unreadable = { __name = "evalua.unreadable_item" }
 
@@ -170,10 +175,21 @@ local function check_texts(raw)
   setmetatable(raw, nil)
   raw.id, raw.item_id = nil, id
   if not id then
-    raw.item_id = require("evalua.native.text").sha256(json.canonical(raw.input, "identity")):sub(1, AUTO_ID_DIGITS)
+    raw.item_id = auto_id_of_text(raw.input)
     raw.auto_id = true
   end
   return raw
+end
+
+-- A key in an item never reaches the store: the item is what it is without it, also to its digest and its target.
+local function without_secrets(packed)
+  if not packed or secrets.count() == 0 then return packed end
+  local input = packed.input
+  for name, text in next, packed do
+    if type(text) == "string" then packed[name] = secrets.redact(text) end
+  end
+  if packed.auto_id and packed.input ~= input then packed.item_id = auto_id_of_text(packed.input) end
+  return packed
 end
 
 ---Checks an item and packs it; tells every problem it has.
@@ -187,7 +203,7 @@ function item.check(raw)
   local kind = getmetatable(raw)
   if kind == unreadable then return nil, { raw.problem } end
   if kind == of_texts then
-    local packed = check_texts(raw)
+    local packed = without_secrets(check_texts(raw))
     if packed then return packed end
     local values = {}
     for name, text in next, raw do if name == "id" then values.id = text else values[name] = json.decode(text) end end
@@ -212,7 +228,7 @@ function item.check(raw)
   end
   if rawget(raw, "input") == nil then add("it has no input (eval.null is a value, nil is none)") end
   if bytes > item.MAX_BYTES then
-    add(("it has %d bytes as JSON, the limit (item.MAX_BYTES) is %d"):format(bytes, item.MAX_BYTES))
+    add(("it has %d bytes as JSON, the limit (item_bytes) is %d"):format(bytes, item.MAX_BYTES))
   end
   if problems then
     table.sort(problems) -- the order of the fields is that of chance
@@ -221,7 +237,7 @@ function item.check(raw)
   if not packed.item_id then
     packed.item_id, packed.auto_id = item.auto_id(raw.input), true
   end
-  return packed
+  return without_secrets(packed)
 end
 
 -- What an item is called in messages: its place, and its id where it has one.

@@ -1,10 +1,13 @@
 -- One item in its worker: decodes it, runs the target, then the scorers at the same time, and emits the result.
 
+local cache = require "evalua.cache"
 local engine = require "evalua.native.engine"
 local expect = require "evalua.expect"
 local failure = require "evalua.failure"
 local item_module = require "evalua.item"
+local item_usage = require "evalua.usage"
 local json = require "evalua.json"
+local limits = require "evalua.limits"
 local place = require "evalua.place"
 local scorer_module = require "evalua.scorer"
 local secrets = require "evalua.secrets"
@@ -14,10 +17,9 @@ local task = require "evalua.native.task"
 
 local item_run = {}
 
-item_run.OUTPUT_BYTES_MAX = 64 * 1024 * 1024 -- of one output as JSON: output_bytes
-local MESSAGE_BYTES_MAX = 64 * 1024          -- of an error message
+local MESSAGE_BYTES_MAX = 64 * 1024 -- of an error message
 
-local MEMORY_MESSAGE = "not enough memory: the limit (memory_per_worker) is 1 GiB"
+local NO_MEMORY = "not enough memory" -- what Lua raises
 
 local decode, encode, null = json.decode, json.encode, json.null
 local REPAIR = { repair = true, name = "output" }
@@ -48,7 +50,7 @@ local function item_record(id, trial, input, ground_truth, context, expected_tra
 end
 
 local function redacted(text)
-  if text and #secrets.list() > 0 then return secrets.redact(text) end
+  if text and secrets.count() > 0 then return secrets.redact(text) end
   return text
 end
 
@@ -57,7 +59,8 @@ local function describe(problem, trace)
   local found = { code = "target_error", stack = trace ~= "" and trace or nil }
   if failure.is(problem) then
     found.message, found.code = problem.message, problem.code or found.code
-    found.status, found.permanent = problem.status, problem.permanent
+    found.status, found.permanent, found.stops_run = problem.status, problem.permanent, problem.stops_run
+    found.retry_after_ms, found.deferred_ms = problem.retry_after_ms, problem.deferred_ms
     if problem.place then found.message = problem.place .. ": " .. tostring(found.message) end
   elseif type(problem) == "table" then
     local methods = getmetatable(problem)
@@ -69,9 +72,9 @@ local function describe(problem, trace)
   else
     found.message = tostring(problem)
   end
-  found.message = json.repair(tostring(found.message):sub(1, MESSAGE_BYTES_MAX))
-  if found.message == "not enough memory" then
-    found.status, found.code, found.message = "limited", "memory_per_worker", MEMORY_MESSAGE
+  found.message = json.repair(redacted(tostring(found.message)):sub(1, MESSAGE_BYTES_MAX))
+  if found.message == NO_MEMORY then
+    found.status, found.code, found.message = "limited", "memory_per_worker", limits.memory_message()
   end
   return found
 end
@@ -106,8 +109,22 @@ local function extra_texts(info)
   return texts
 end
 
+-- What calls have reported of their use, where the target does not say it itself.
+local function with_usage(texts)
+  if texts and texts.usage then return texts end
+  local spent = item_usage.spent()
+  if not spent then return texts end
+  texts = texts or {}
+  texts.usage = encode(spent)
+  return texts
+end
+
 -- Outcomes leave the worker with their tables as JSON.
 local function pack_outcome(made)
+  if type(made.error) == "table" and made.error.message == NO_MEMORY then
+    made.met_memory = true
+    made.error = { code = "memory_per_worker", message = limits.memory_message() }
+  end
   if made.error ~= nil then made.error = redacted((encode(made.error, REPAIR))) end
   if made.metadata ~= nil then made.metadata = redacted((encode(made.metadata, REPAIR))) end
   if made.reason then made.reason = redacted((json.repair(made.reason))) end
@@ -128,6 +145,15 @@ local function entries_of(scorers, default_timeout_ms)
   return entries
 end
 
+-- What the coordinator should know of a result beside what is stored.
+local function notes_of(problem, outcomes)
+  local met_memory = problem and problem.code == "memory_per_worker"
+  for position = 1, #outcomes do met_memory = met_memory or outcomes[position].met_memory end
+  local stop_reason = problem and problem.stops_run and problem.message
+  if not met_memory and not stop_reason then return nil end
+  return { met_memory = met_memory and "yes" or nil, stop_reason = stop_reason or nil }
+end
+
 local function ended_outcome(entry, ended)
   if ended.ok then return ended.value end
   local message = ended.timed_out and ("the scorer took longer than %g ms"):format(entry.timeout_ms)
@@ -143,7 +169,11 @@ local function score(entries, run)
     if scorer.builtin then outcomes[position] = scorer.evaluate(run) end
   end
   if #waiting > 0 then
-    local ended = task.map(function(entry) return entry.evaluate(run) end, waiting)
+    engine.stage "scorer"
+    local ended = task.map(function(entry)
+      task.tag(entry.position)
+      return entry.evaluate(run)
+    end, waiting)
     for index, entry in ipairs(waiting) do outcomes[entry.position] = ended_outcome(entry, ended[index]) end
   end
   for position = 1, #entries.all do pack_outcome(outcomes[position]) end
@@ -166,6 +196,8 @@ Runner.__index = Runner
 -- The target, after before_each where there is one: a failure of the hook is one of the item.
 local function target_of(experiment)
   local run, before_each = rawget(experiment.target, "run"), experiment.before_each
+  local try = rawget(experiment.target, "try") -- one that leaves its retries to the engine
+  if try then run = function(input, record) return try(input, record, engine.target_retries()) end end
   if not before_each then return run end
   return function(input, record)
     before_each(record)
@@ -183,24 +215,27 @@ local function place_of_target(target)
   return file and line and ("%s:%d: "):format(file, line) or ""
 end
 
----What runs the items of a resolved experiment in a worker.
+---What runs the items of a resolved experiment in a worker; with `scores_stored`, what scores its stored results.
 ---@param experiment table
 ---@return function run_item called with the fields of a job
 ---@return function open_worker called once in each worker
 function item_run.make(experiment)
   local runner = setmetatable({
     target = target_of(experiment), target_place = place_of_target(experiment.target),
-    timeout_ms = experiment.item_timeout_ms or 0,
+    timeout_ms = experiment.item_timeout_ms or 0, output_bytes = experiment.limits.output_bytes,
     item_timeout_ms = experiment.item_timeout_ms,
     stated = experiment.scorers and entries_of(experiment.scorers, experiment.item_timeout_ms),
     of_dataset = entries_of(experiment.dataset_scorers or NO_LIST, experiment.item_timeout_ms),
     by_list = {},
     experiment = experiment,
   }, Runner)
+  if experiment.scores_stored then
+    return function(...) return runner:score_stored(...) end, function() runner:open() end
+  end
   return function(...) return runner:run(...) end, function() runner:open() end
 end
 
----Makes a freshly forked worker ready: nothing in it reaches the store, and print says whose line it is.
+---Makes a freshly forked worker ready: nothing in it touches the store, and print says whose line it is.
 function Runner:open()
   collectgarbage("restart")
   _G.print = function(...)
@@ -213,14 +248,19 @@ function Runner:open()
     sys.stderr_write(prefix .. printed .. "\n")
   end
   local context = require "evalua.store_context"
-  local function refuse() error("the store cannot be reached from inside an item yet; read what you need before", 0) end
-  context.open, context.current = refuse, refuse
+  local store = require("evalua.store_proxy").remote()
+  local function remote() return store end
+  context.open, context.current = remote, remote
+  require("evalua.cache_keeper").forget()
   if self.experiment.worker_opened then self.experiment.worker_opened() end
   self.setup_value = self.experiment.setup_value
   local worker_setup = self.experiment.worker_setup
   if not worker_setup then return end
   local ok, value = pcall(worker_setup, self.setup_value)
-  if not ok then error("worker_setup failed: " .. tostring(value), 0) end
+  if not ok then
+    local where = failure.is(value) and value.place
+    error(("worker_setup failed: %s%s"):format(where and where .. ": " or "", tostring(value)), 0)
+  end
   self.worker_value = value
 end
 
@@ -250,7 +290,7 @@ end
 function Runner:attempt(record)
   local begin = sys.monotonic_ms()
   local status, output, info = task.attempt(self.timeout_ms, self.target, record.input, record)
-  local latency_ms = sys.monotonic_ms() - begin
+  local latency_ms = sys.monotonic_ms() - begin - task.excused_ms()
   if status == "timeout" then
     return "timeout", nil, nil, nil, latency_ms, { code = "timeout",
       message = ("the target took longer than item_timeout, %g ms"):format(self.timeout_ms) }
@@ -264,10 +304,9 @@ function Runner:attempt(record)
   if not ok then
     problem, code = ("%sthe target's output cannot be stored: %s"):format(self.target_place, tostring(text)),
       "bad_output"
-  elseif #text > item_run.OUTPUT_BYTES_MAX then
+  elseif #text > self.output_bytes then
     return "limited", nil, nil, nil, latency_ms, { code = "output_bytes",
-      message = ("the output has %d bytes as JSON, the limit (output_bytes) is %d"):format(#text,
-        item_run.OUTPUT_BYTES_MAX) }
+      message = ("the output has %d bytes as JSON, the limit (output_bytes) is %d"):format(#text, self.output_bytes) }
   elseif info ~= nil then
     problem, code = check_info(info), "bad_info"
     problem = problem and self.target_place .. problem
@@ -280,6 +319,9 @@ function Runner:attempt(record)
   if problem then
     return "error", nil, nil, nil, latency_ms, { code = code, message = problem, permanent = true }
   end
+  local settled, over = true, nil
+  if info ~= nil or item_usage.spent() then settled, over = pcall(item_usage.settle, info) end
+  if not settled then return "limited", nil, nil, nil, latency_ms, describe(over), nil, texts end
   return "ok", text, output, info, latency_ms, nil, repaired, texts
 end
 
@@ -291,11 +333,20 @@ function Runner:run(id, trial, _, _, input, ground_truth, context, expected_traj
   record.setup, record.worker = self.setup_value, self.worker_value
   -- The target may change what it is given: scorers get the item as it is stored.
   local stored_input, stored_truth = record.input, record.ground_truth
+  local requests = cache.enter(trial)
   local status, text, value, info, latency_ms, problem, repaired, texts = self:attempt(record)
+  if problem and (problem.retry_after_ms or problem.deferred_ms) then -- this is not the end of it
+    cache.leave(requests)
+    return engine.emit(status, false, nil, error_text(problem), latency_ms, false, false, nil, NO_LIST, NO_LIST, problem)
+  end
   local entries = self:entries_for(scorers)
+  cache.enter_scoring(requests, entries.all)
+  if cache.answered_all(requests) then latency_ms = nil end
+  texts = with_usage(texts)
   if problem and not self:has_on_error(entries) then
-    return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, nil,
-      NO_LIST, NO_LIST)
+    cache.leave(requests)
+    return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, texts,
+      NO_LIST, NO_LIST, notes_of(problem, NO_LIST))
   end
   info = info or NO_LIST
   local run = scorer_module.run_record {
@@ -306,22 +357,44 @@ function Runner:run(id, trial, _, _, input, ground_truth, context, expected_traj
     tags = decoded(tags), error = problem, trajectory = info.trajectory, steps = info.steps, messages = info.messages,
     usage = info.usage, latency_ms = latency_ms, expected_trajectory = decoded(expected_trajectory),
   }
-  local outcomes, all = score(entries, run), entries.all
-  if expect_text and not problem then
-    local made = expect.evaluate(run, expect_text, self.experiment.scorer_registry)
-    if made then
-      all = { table.unpack(all) }
-      all[#all + 1] = { id = "expect", name = "expect" }
-      outcomes[#all] = pack_outcome(made)
-    end
-  end
+  local all, outcomes = self:scores_of(run, entries, expect_text)
+  cache.leave(requests)
   if problem then
-    all, outcomes = self:only_on_error(entries, outcomes)
-    return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, nil, all,
-      outcomes)
+    return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, texts,
+      all, outcomes, notes_of(problem, outcomes))
   end
   engine.emit(status, passed_of(outcomes), redacted(text), nil, latency_ms, false, repaired or false,
-    texts, all, outcomes)
+    texts, all, outcomes, notes_of(nil, outcomes))
+end
+
+-- The scorers of what happened to an item, and their outcomes beside them.
+function Runner:scores_of(run, entries, expect_text)
+  local outcomes, all = score(entries, run), entries.all
+  if self.experiment.is_noise then require("evalua.noise").again(score, entries, outcomes, run) end
+  if run.error ~= nil then return self:only_on_error(entries, outcomes) end
+  local is_expected = expect_text and not self.experiment.without_expect
+  local made = is_expected and expect.evaluate(run, expect_text, self.experiment.scorer_registry)
+  if made then
+    all = { table.unpack(all) }
+    all[#all + 1] = { id = "expect", name = "expect" }
+    outcomes[#all] = pack_outcome(made)
+  end
+  return all, outcomes
+end
+
+---Scores one stored result and emits its scores: the job of a score set.
+function Runner:score_stored(id, trial, _, _, input, ground_truth, context, expected_trajectory, _, output, metadata,
+    tags, scorers, expect_text, _, _, problem, usage, steps, trajectory, latency)
+  local entries, all, outcomes = self:entries_for(scorers), NO_LIST, NO_LIST
+  cache.enter_scoring(cache.enter(trial), entries.all)
+  local run = scorer_module.run_record {
+    item_id = id, trial = trial, input = decoded(input), output = decoded(output), ground_truth = decoded(ground_truth),
+    context = decoded(context), metadata = decoded(metadata), tags = decoded(tags), error = decoded(problem),
+    trajectory = decoded(trajectory), steps = decoded(steps), usage = decoded(usage), latency_ms = tonumber(latency),
+    expected_trajectory = decoded(expected_trajectory),
+  }
+  if run.error == nil or self:has_on_error(entries) then all, outcomes = self:scores_of(run, entries, expect_text) end
+  engine.emit("ok", passed_of(outcomes), nil, nil, nil, false, false, nil, all, outcomes)
 end
 
 ---A target that failed is scored by those that say how.

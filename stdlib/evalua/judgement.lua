@@ -3,6 +3,8 @@
 local fail = require "evalua.cli.fail"
 local gate = require "evalua.gate"
 local json = require "evalua.json"
+local measurement = require "evalua.measurement"
+local result_record = require "evalua.result_record"
 local rule_slices = require "evalua.rule_slices"
 local rules = require "evalua.rules"
 local slices = require "evalua.slices"
@@ -35,44 +37,48 @@ local function each_result_of(store, experiment_id)
         rows, index = must(store:results(experiment_id, { after = after, limit = 500 })), 1
         after = #rows == 500 and rows[#rows].position or false
       end
-      return rows[index]
+      return rows[index] and result_record.of(rows[index])
     end
   end
 end
 
 -- The slices that the experiment and its rules speak of; those of the experiment are in its summary.
-local function slices_of(store, experiment, record, built)
+local function slices_of(store, experiment, record, built, measured)
   local fields = rule_slices.fields(experiment.rules)
   for _, field in ipairs(experiment.slices or {}) do
     if not strict.contains(fields, field) then fields[#fields + 1] = field end
   end
   if #fields == 0 then return nil end
-  local found, values = slices.build(store, record, fields)
+  local found, values = slices.build(store, record, fields, { metrics = measured })
   for _, field in ipairs(experiment.slices or {}) do
     built.slices = built.slices or {}
     built.slices[field] = found[field]
   end
   return {
-    built = found, within = function(entry, field, value)
-      return gate.within(experiment.gate_choice, record, entry, function(id) return values[field][id] == value end)
+    built = found, values = values,
+    parts = function(key, field, names, cluster)
+      return gate.parts(experiment.gate_choice, key, names, function(id) return values[field][id] end, cluster)
     end,
   }
 end
 
 local function judge(store, experiment, settings, record, built, ending, message, hook_problem)
-  local comparison, baseline_summary
+  local comparison, baseline_summary, measured, metric_problem
+  built.metrics, measured, metric_problem = measurement.run(store, record, experiment.metrics)
+  record.metric_values = built.metrics
   if experiment.gate_choice then
-    comparison, baseline_summary = gate.compare(store, experiment.gate_choice, record, built,
-      { gated = rules.gated(experiment.rules) })
-  elseif ending == "completed" then
+    comparison, baseline_summary = gate.compare(store, experiment.gate_choice, record, built, {
+      gated = rules.gated(experiment.rules), clusters = rules.clusters(experiment.rules), metrics = experiment.metrics,
+    })
+  elseif ending == "completed" and not experiment.is_noise then
     gate.show_previous(store, record, built)
   end
-  local results, parts = {}, slices_of(store, experiment, record, built)
+  local results, parts = {}, slices_of(store, experiment, record, built, measured)
   if ending == "completed" or ending == "max_failures" then
     results = rules.run(experiment.rules, built, baseline_summary, comparison,
       { each_result = each_result_of(store, record.id), slices = parts })
   end
-  local script_error = hook_problem
+  local script_error = hook_problem or metric_problem or ending == "script_error" and message or nil
   for _, result in ipairs(results) do
     if result.script_error then script_error = script_error or result.message end
   end
@@ -80,8 +86,11 @@ local function judge(store, experiment, settings, record, built, ending, message
     broken = message,
     timeout = ("the experiment's timeout passed with %d of %d items done"):format(
       built.total_items - built.skipped_count - built.pending_count, built.total_items),
-    max_failures = ("stopped after %d failed items (max_failures)"):format(built.failed_count),
+    max_failures = message, stopped = message, budget = message,
   }
+  if built.cluster and built.cluster.clusters == 0 then
+    failures.completed = ('cluster: no item has the field "%s"'):format(built.cluster.field)
+  end
   local verdict, exit_code, reason = rules.verdict(built, results, {
     tolerance = experiment.tolerance, inconclusive = settings.inconclusive, interrupted = ending == "cancelled",
     script_error = script_error, failure = failures[ending],
@@ -93,6 +102,7 @@ end
 
 local status_of = {
   completed = "completed", cancelled = "cancelled", timeout = "cancelled", max_failures = "cancelled",
+  stopped = "cancelled", budget = "cancelled",
 }
 
 ---Builds the summary of a run that has ended, judges it and stores both.
@@ -100,7 +110,8 @@ local status_of = {
 ---@param experiment table
 ---@param settings table
 ---@param made table the stored record
----@param ending string "completed", "cancelled", "timeout", "max_failures", "broken" ...
+---@param ending string "completed", "cancelled", "timeout", "max_failures", "stopped", "budget", "script_error",
+---"broken" ...
 ---@param message string|nil why, where it is not completed
 ---@param hook_problem string|nil
 ---@return table summary with `exit_code`

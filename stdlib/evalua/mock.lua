@@ -5,12 +5,13 @@ local options = require "evalua.options"
 local place = require "evalua.place"
 local strict = require "evalua.strict"
 local sys = require "evalua.native.sys"
-local tasks = require "evalua.tasks"
+local task = require "evalua.native.task"
 
 local mock = {}
 
 mock.FILE_BYTES_MAX = 256 * 1024 * 1024
 mock.COUNTS_PATH = "/_mock" -- answers with the counts
+local LOOK_MS = 100         -- how often a long wait looks whether the client is still there
 
 local schema = options.schema("a reply of evalua mock", {
   { "status", "integer", default = 200, min = 200, max = 599, help = "of the answer" },
@@ -63,6 +64,7 @@ local function header_list(reply, kind)
 end
 
 local function body_of(reply, directory)
+  if reply.json_text then return reply.json_text, "application/json" end
   if reply.json ~= nil then return json.encode(reply.json), "application/json" end
   if reply.file then
     local path = reply.file:sub(1, 1) == "/" and reply.file or directory .. reply.file
@@ -74,12 +76,23 @@ local function body_of(reply, directory)
   return reply.body or "", "text/plain; charset=utf-8"
 end
 
+-- Waits; returns early, and false, when the client has left.
+local function pause(request, ms)
+  while ms > LOOK_MS do
+    task.sleep(LOOK_MS)
+    if not request:is_open() then return false end
+    ms = ms - LOOK_MS
+  end
+  task.sleep(ms)
+  return request:is_open()
+end
+
 -- Pieces are texts and pauses; `cut` counts the bytes of texts.
 local function send_pieces(request, pieces, cut)
   local sent = 0
   for _, piece in ipairs(pieces) do
     if type(piece) == "number" then
-      tasks.sleep(piece)
+      pause(request, piece)
     else
       if cut and sent + #piece >= cut then
         request:write(piece:sub(1, cut - sent))
@@ -104,9 +117,9 @@ local function bytes_with_pauses(text, pause_ms)
 end
 
 local function answer(request, reply, directory)
-  if reply.delay then tasks.sleep(reply.delay) end
+  if reply.delay and not pause(request, reply.delay) then return end
   if reply.silent then
-    while request:is_open() do tasks.sleep(1000) end
+    while pause(request, LOOK_MS) do end
     return
   end
   if reply.fill then
@@ -125,7 +138,13 @@ local function answer(request, reply, directory)
     request:cut()
     return
   end
-  request:begin(reply.status, header_list(reply, kind), #body)
+  local list = reply.header_list or header_list(reply, kind)
+  request:begin(reply.status, list, #body)
+  if not reply.drip and not reply.cut then
+    request:write(body)
+    request:finish()
+    return
+  end
   send_pieces(request, reply.drip and bytes_with_pauses(body, reply.drip) or { body }, reply.cut)
 end
 
@@ -134,6 +153,16 @@ end
 local function check_reply(reply, where)
   if type(reply) == "string" then reply = { body = reply } end
   return options.check(schema, reply, where)
+end
+
+-- A reply that is the same for every request: what can be made once is.
+local function fixed_reply(reply, where)
+  reply = check_reply(reply, where)
+  if reply.json ~= nil then reply.json_text = json.encode(reply.json) end
+  if not reply.file then
+    reply.header_list = header_list(reply, reply.json ~= nil and "application/json" or "text/plain; charset=utf-8")
+  end
+  return reply
 end
 
 -- A route is a reply, a list of replies (the last one stays) or a function(request) -> reply.
@@ -146,11 +175,11 @@ local function checked_route(name, route)
   if type(route) == "table" and #route > 0 then
     local replies = {}
     for position, reply in ipairs(route) do
-      replies[position] = type(reply) == "function" and reply or check_reply(reply, where)
+      replies[position] = type(reply) == "function" and reply or fixed_reply(reply, where)
     end
     return { replies = replies }
   end
-  return { replies = { check_reply(route, where) } }
+  return { replies = { fixed_reply(route, where) } }
 end
 
 local function find_route(routes, method, path)
@@ -187,26 +216,28 @@ end
 ---@param directory string that files are taken from, "" or ending in "/"
 function mock.serve(server, known, directory)
   local names = strict.keys(known)
-  local total, in_flight, most = 0, 0, 0
+  local total, in_flight, most, left = 0, 0, 0, 0 -- left: clients that went before their answer was complete
   local counts = {}
 
-  local function reply_to(asked)
-    local route = find_route(known, asked.method, asked.path)
+  local function reply_to(request, method, path)
+    local route = find_route(known, method, path)
     if not route then
       return check_reply { status = 404, json = { error = { message = ("no route for %s %s; there are: %s"):format(
-        asked.method, asked.path, table.concat(names, ", ")) } } }
+        method, path, table.concat(names, ", ")) } } }
     end
     route.count = (route.count or 0) + 1
-    asked.number = route.count
     local reply = route.reply or route.replies[math.min(route.count, #route.replies)]
-    if type(reply) == "function" then reply = check_reply(reply(asked)) end
+    if type(reply) == "function" then reply = check_reply(reply(record_of(request, route.count))) end
     return reply
   end
 
+  local function serve_one(request, method, path) answer(request, reply_to(request, method, path), directory) end
+
   local function handle(request)
-    local asked = record_of(request)
-    if asked.path == mock.COUNTS_PATH then
-      local text = json.encode { total = total, most_at_once = most, routes = counts }
+    local method, path = request:method(), request:path()
+    if path == mock.COUNTS_PATH then
+      local text = json.encode { total = total, most_at_once = most, left = left, in_flight = in_flight,
+        routes = counts }
       request:begin(200, { "Content-Type", "application/json" }, #text)
       request:write(text)
       request:finish()
@@ -214,10 +245,11 @@ function mock.serve(server, known, directory)
     end
     total, in_flight = total + 1, in_flight + 1
     most = math.max(most, in_flight)
-    local name = asked.method .. " " .. asked.path
+    local name = method .. " " .. path
     counts[name] = (counts[name] or 0) + 1
-    local ok, problem = pcall(function() answer(request, reply_to(asked), directory) end)
+    local ok, problem = pcall(serve_one, request, method, path)
     in_flight = in_flight - 1
+    if not request:is_open() then left = left + 1 end
     if ok then return end
     sys.stderr_write(("mock: %s: %s\n"):format(name, tostring(problem)))
     local text = json.encode { error = { message = tostring(problem) } }

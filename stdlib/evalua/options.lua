@@ -3,6 +3,7 @@
 local duration = require "evalua.duration"
 local json = require "evalua.json"
 local place = require "evalua.place"
+local size = require "evalua.size"
 local strict = require "evalua.strict"
 
 local options = {}
@@ -51,7 +52,7 @@ local descriptions = {
   text = "a string that is not empty", string = "a string", number = "a number", integer = "a whole number",
   boolean = "true or false", ["function"] = "a function", table = "a table", list = "a list",
   map = "a table with names",
-  duration = "a duration", any = "any value",
+  duration = "a duration", size = "a size", any = "any value",
 }
 
 ---A value as messages show it.
@@ -108,6 +109,7 @@ local checks = {
   list = is_list,
   map = is_map,
   duration = function(value) return type(value) == "number" or type(value) == "string" end,
+  size = function(value) return type(value) == "number" or type(value) == "string" end,
 }
 
 local function expected(option)
@@ -136,6 +138,10 @@ local function check_value(option, value)
     local ms, problem = duration.parse(value)
     if not ms then return nil, "is wrong: " .. problem end
     value = ms
+  elseif kind == "size" then
+    local bytes, problem = size.parse(value)
+    if not bytes then return nil, "is wrong: " .. problem end
+    value = bytes
   elseif kind == "integer" then
     value = math.tointeger(value)
   elseif kind == "list" then

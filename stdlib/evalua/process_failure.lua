@@ -67,7 +67,10 @@ end
 --- The error code for a program that did not start.
 ---@param code string of the native call
 ---@return string
-function process_failure.start_code(code) return code == "not_found" and "command_not_found" or "command_failed" end
+function process_failure.start_code(code)
+  if code == "limit" then return "processes" end
+  return code == "not_found" and "command_not_found" or "command_failed"
+end
 
 --- Raises when the time or output limit was met: these are failures whatever the caller makes of exit codes.
 ---@param spec { label: string, timeout_ms: number?, max_output: integer }

@@ -30,7 +30,7 @@ local COMMON = {
   { "min_n", "integer", min = 1, help = "fewer scored results than this are no data" },
 }
 
--- Of rules over scores: others know the run only as a whole.
+-- Not of rules by a function, which knows the run only as a whole.
 local SLICED = {
   { "slice", "text", help = 'only results of this slice: "metadata.lang=de"' },
   { "each", "text", help = 'every slice of this field by itself: "metadata.lang"' },
@@ -39,7 +39,7 @@ local SLICED = {
 local PAIRED = {
   { "margin", "number", min = 0, help = "how much worse is no worse" },
   { "alpha", "number", min = 1e-12, max = 0.5, help = "significance level, 0.05" },
-  { "cluster", "string", later = true, help = "set `cluster` on the experiment" },
+  { "cluster", "text", help = 'field whose equal values belong together; default that of the experiment' },
 }
 
 local function schema(name, ...)
@@ -53,11 +53,11 @@ local SCHEMAS = {
   pass_rate = schema("pass_rate", SLICED), success_rate = schema("success_rate", SLICED),
   max_latency = schema("max_latency", {
     { "percentile", "number", min = 0, max = 100, help = "50, 95, 99 or 100 (the slowest, the default)" },
-  }),
-  max_cost = schema("max_cost", { { "per", "string", enum = { "run", "item" }, help = "default run" } }),
+  }, SLICED),
+  max_cost = schema("max_cost", { { "per", "string", enum = { "run", "item" }, help = "default run" } }, SLICED),
   no_regression = schema("no_regression", PAIRED, SLICED), no_worse = schema("no_worse", PAIRED, SLICED),
   improved = schema("improved", PAIRED, SLICED),
-  no_new_failures = schema "no_new_failures", all_items = schema("all_items", SLICED),
+  no_new_failures = schema("no_new_failures", SLICED), all_items = schema("all_items", SLICED),
 }
 
 -- Arguments --------------------------------------------------------------------------------------------------------
@@ -116,6 +116,9 @@ local function percent(rate) return ("%.1f %%"):format(rate * 100) end
 -- The scorer's record of a summary, or nil and why there is none.
 local function scorer_of(now, id, min_n)
   local scorer = rawget(now.scorers, id)
+  if not scorer and now.metrics and rawget(now.metrics, id) then
+    return nil, ("%s is a metric over all results, no result passes it by itself"):format(id)
+  end
   if not scorer then return nil, ("there is no scorer %s in this run"):format(id) end
   if scorer.n == 0 then return nil, ("%s has no score: %s"):format(id, summary.mean_text(scorer)) end
   if min_n and scorer.n < min_n then
@@ -124,18 +127,23 @@ local function scorer_of(now, id, min_n)
   return scorer
 end
 
-local function metric_of(now, id)
-  local metrics = now.metrics
-  local value = metrics and rawget(metrics, id)
-  if type(value) == "table" then value = value.value end
-  if type(value) == "number" and value == value then return value end
+-- A metric's value, or nil and why there is none; nil alone where there is no such metric.
+local function metric_of(now, id, min_n)
+  local metric = now.metrics and rawget(now.metrics, id)
+  if not metric then return nil end
+  local text = require("evalua.metric_values").text(metric)
+  if not metric.value then return nil, ("metric %s has %s"):format(id, text) end
+  if min_n and metric.n < min_n then
+    return nil, ("metric %s is over %d results, the rule asks for %d (min_n)"):format(id, metric.n, min_n)
+  end
+  return metric.value, text
 end
 
 -- The mean that a threshold is held against, a text of it, and the mean in the worst case: what the scorer should have
 -- judged and did not (unscored, errors) counted as 0 or 1, where scores lie in [0, 1].
 local function value_of(now, id, min_n, worst_score)
-  local metric = metric_of(now, id)
-  if metric then return metric, number_text(metric), metric end
+  local metric, metric_text = metric_of(now, id, min_n)
+  if metric or metric_text then return metric, metric_text, metric end
   local scorer, problem = scorer_of(now, id, min_n)
   if not scorer then return nil, problem end
   local worst = scorer.mean
@@ -221,7 +229,9 @@ local function max_latency(limit, given)
     kind = "max_latency", options = settings, name = ("latency %s at most %s"):format(key, duration.text(ms)),
     check = function(now)
       local value = now.latency_ms and now.latency_ms[key]
-      if not value then return "no_data", "no result has a latency" end
+      if not value then
+        return "no_data", "no result has a latency" .. (now.cache and ": the answers came from the cache" or "")
+      end
       return value <= ms and "pass" or "fail", ("latency %s is %s, at most %s is allowed"):format(key,
         duration.text(value), duration.text(ms))
     end,
@@ -261,7 +271,8 @@ end
 -- every inconclusive one.
 local function comparison_text(id, entry, verdict)
   local p = entry.p_adjusted or entry.p_value
-  local text = ("%s changed by %+.3g (interval %s, p %s%s, n %d): %s"):format(id, entry.delta, interval_text(entry.ci),
+  local text = ("%s changed by %+.3g (interval %s, p %s%s, n %d): %s"):format(id, entry.delta or 0,
+    interval_text(entry.ci),
     p and ("%.3g"):format(p) or "unknown", entry.p_adjusted and " Holm-adjusted" or "", entry.n,
     verdict:gsub("_", " "))
   if verdict == "inconclusive" then
@@ -279,10 +290,18 @@ local function comparison_rule(kind, words, status_of)
       check = function(_, _, comparison)
         if not comparison then return no_baseline() end
         local entry = rawget(comparison.scorers, id)
+        local what = entry and "scorer" or "metric"
+        entry = entry or comparison.metrics and rawget(comparison.metrics, id)
         if not entry then return "no_data", ("scorer %s is in neither run"):format(id) end
+        if entry.problem then return "no_data", ("%s %s: %s"):format(what, id, entry.problem) end
         if entry.n == 0 then
-          return "no_data", entry.only_in and ("scorer %s is only in the %s"):format(id, entry.only_in)
-            or ("scorer %s has no item with a score in both runs"):format(id)
+          return "no_data", entry.only_in and ("%s %s is only in the %s"):format(what, id, entry.only_in)
+            or ("%s %s has no item with a %s in both runs"):format(what, id, what == "scorer" and "score" or "value")
+        end
+        if entry.metric and not entry.test then
+          return "no_data", ("metric %s: its two values cannot be tested, because %s; hold it against a threshold with "
+            .. "at_least or at_most"):format(id, entry.kind == "function" and "it is a function of the suite"
+            or "the baseline does not keep what it measures")
         end
         if settings.min_n and entry.n < settings.min_n then
           return "no_data", ("%s has %d pairs, the rule asks for %d (min_n)"):format(id, entry.n, settings.min_n)

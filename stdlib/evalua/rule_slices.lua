@@ -12,7 +12,9 @@ local SHOWN = 3 -- slices in a message
 
 ---@class evalua.rule_slices
 ---@field built table<string, table<string, table>> slices by field and value
----@field within fun(entry: table, field: string, value: string): table the comparison of a scorer in a slice
+---@field parts fun(key: string, field: string, values: string[], cluster: string|nil): table<string, table> the
+---  comparisons of a scorer or metric in slices
+---@field values table<string, table<string, string>> by field and item id
 
 ---The fields that a list of rules speaks of.
 ---@param list evalua.rule[]
@@ -37,19 +39,36 @@ local function view_of(slice, field, value)
     for name, found in next, scorer do copy[name] = found end
     scorers[key] = strict.record(copy, summary.SCORER_FIELDS, ("now.scorers[%q]"):format(key))
   end
-  return strict.record({ total_items = slice.n, succeeded_count = slice.succeeded_count, metrics = {},
+  local metrics = slice.metrics or {}
+  return strict.record({ total_items = slice.n, succeeded_count = slice.succeeded_count,
+    failed_count = slice.failed_count, latency_ms = slice.latency_ms, usage = slice.usage,
+    metrics = strict.record(metrics, strict.keys(metrics), "now.metrics"),
     scorers = strict.record(scorers, strict.keys(scorers), "now.scorers") }, summary.FIELDS,
     ("now of %s=%s"):format(field, value))
 end
 
+-- The new failures of each slice.
+local function failures_of(comparison, now, context, field, values)
+  local views, is_cut = {}, (comparison.new_failure_count or 0) > #comparison.new_failures
+  for _, value in ipairs(values) do
+    local list = {}
+    for _, failure in ipairs(comparison.new_failures) do
+      if context.values[field][failure.item_id] == value then list[#list + 1] = failure end
+    end
+    local paired = (is_cut and #list == 0 or comparison.items.paired == 0) and 0 or now[field][value].n
+    views[value] = { items = { paired = paired }, new_failures = list, new_failure_count = #list, scorers = {} }
+  end
+  return views
+end
+
 -- The comparisons of the rule's scorer in each slice; several of them share the error rate.
 local function comparisons_of(rule, comparison, context, field, values)
-  local entry = comparison and rawget(comparison.scorers, rule.scorer)
+  if not comparison then return nil end
+  local entry = rawget(comparison.scorers, rule.scorer) or rawget(comparison.metrics, rule.scorer)
   if not entry or entry.n == 0 then return nil end
-  local found, tested, p_values = {}, {}, {}
+  local found, tested, p_values = context.parts(rule.scorer, field, values, rule.options.cluster), {}, {}
   for _, value in ipairs(values) do
-    local part = context.within(entry, field, value)
-    found[value] = part
+    local part = found[value]
     if part.p_value then tested[#tested + 1], p_values[#p_values + 1] = part, part.p_value end
   end
   if #tested > 1 then
@@ -58,7 +77,9 @@ local function comparisons_of(rule, comparison, context, field, values)
   local views = {}
   for value, part in next, found do
     local view = strict.record(part, compare.SCORER_FIELDS, "comparison")
-    views[value] = { items = comparison.items, scorers = { [rule.scorer] = view } }
+    local kind = part.metric and "metrics" or "scorers"
+    views[value] = { items = comparison.items, scorers = {}, metrics = {} }
+    views[value][kind][rule.scorer] = view
   end
   return views
 end
@@ -66,7 +87,8 @@ end
 local SEVERITY = { no_data = 4, fail = 3, inconclusive = 2, pass = 1 }
 
 local function judge_values(rule, now, baseline, comparison, context, field, values)
-  local views = rule.gates and comparisons_of(rule, comparison, context, field, values) or {}
+  local views = rule.gates and comparisons_of(rule, comparison, context, field, values)
+    or rule.kind == "no_new_failures" and comparison and failures_of(comparison, now, context, field, values) or {}
   local worst, messages = "pass", {}
   for _, value in ipairs(values) do
     local status, message = rule.check(view_of(now[field][value], field, value), baseline,

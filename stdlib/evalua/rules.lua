@@ -2,6 +2,7 @@
 
 local compare = require "evalua.compare"
 local json = require "evalua.json"
+local metric_values = require "evalua.metric_values"
 local options = require "evalua.options"
 local place = require "evalua.place"
 local rule_kinds = require "evalua.rule_kinds"
@@ -54,6 +55,9 @@ function rules.custom(name, judge)
   }
 end
 
+-- Rules over slices share the error rate among their slices.
+local function is_sliced(rule) return rule.options.slice ~= nil or rule.options.each ~= nil end
+
 -- Before the run -----------------------------------------------------------------------------------------------------
 
 ---Finds rules that speak of scorers and metrics that there are not.
@@ -62,7 +66,7 @@ end
 ---@param metric_ids string[]|nil
 ---@return string[] problems one message each, with the nearest right name; empty when all is well
 function rules.check_names(list, scorer_ids, metric_ids)
-  local known, names, problems = {}, {}, {}
+  local known, names, problems, clusters = {}, {}, {}, {}
   for _, ids in ipairs { scorer_ids, metric_ids or {} } do
     for _, id in ipairs(ids) do
       known[id] = true
@@ -76,6 +80,13 @@ function rules.check_names(list, scorer_ids, metric_ids)
     elseif rule.scorer and not known[rule.scorer] then
       problems[#problems + 1] = place.prefix(('rule "%s" speaks of an unknown scorer "%s"%s'):format(rule.name,
         rule.scorer, strict.hint(rule.scorer, names, "scorers")), rule.where)
+    elseif rule.gates and rule.options.cluster and not is_sliced(rule) then
+      local other = clusters[rule.scorer]
+      if other and other ~= rule.options.cluster then
+        problems[#problems + 1] = place.prefix(('rules[%d] clusters %s by "%s", another rule by "%s"; one run has one '
+          .. 'comparison of it'):format(position, rule.scorer, rule.options.cluster, other), rule.where)
+      end
+      clusters[rule.scorer] = rule.options.cluster
     end
   end
   return problems
@@ -95,13 +106,26 @@ end
 function rules.gated(list)
   local ids, seen = {}, {}
   for _, rule in ipairs(list) do
-    local is_sliced = rule.options.slice or rule.options.each -- these share the error rate among their slices
-    if rule.gates and not is_sliced and not seen[rule.scorer] then
+    if rule.gates and not is_sliced(rule) and not seen[rule.scorer] then
       seen[rule.scorer] = true
       ids[#ids + 1] = rule.scorer
     end
   end
   return ids
+end
+
+---The fields that rules cluster the comparisons of their scorers by: `clusters` of evalua.compare.
+---@param list evalua.rule[]
+---@return table<string, string>|nil by scorer or metric
+function rules.clusters(list)
+  local clusters
+  for _, rule in ipairs(list) do
+    if rule.gates and rule.options.cluster and not is_sliced(rule) then
+      clusters = clusters or {}
+      clusters[rule.scorer] = rule.options.cluster
+    end
+  end
+  return clusters
 end
 
 -- After the run ------------------------------------------------------------------------------------------------------
@@ -113,13 +137,15 @@ local function copy_of(record)
   return copy
 end
 
-local function strict_scorers(scorers, fields, what)
+-- Records of scorers or metrics by their ids.
+local function strict_map(map, fields, what)
   local view = {}
-  if scorers == json.null then scorers = nil end
-  for key, scorer in next, scorers or {} do
-    view[key] = strict.record(copy_of(scorer), fields, ("%s.scorers[%q]"):format(what, key))
+  if map == json.null then map = nil end
+  for key, record in next, map or {} do
+    if type(record) ~= "table" then record = { value = record } end
+    view[key] = strict.record(copy_of(record), fields, ("%s[%q]"):format(what, key))
   end
-  return strict.record(view, strict.keys(view), what .. ".scorers")
+  return strict.record(view, strict.keys(view), what)
 end
 
 ---A summary as rules see it: unknown fields and scorers raise with the nearest right name.
@@ -128,9 +154,8 @@ end
 ---@return table
 function rules.summary_view(record, what)
   local view = copy_of(record)
-  view.scorers = strict_scorers(record.scorers, summary.SCORER_FIELDS, what)
-  local metrics = view.metrics or {}
-  view.metrics = strict.record(copy_of(metrics), strict.keys(metrics), what .. ".metrics")
+  view.scorers = strict_map(record.scorers, summary.SCORER_FIELDS, what .. ".scorers")
+  view.metrics = strict_map(record.metrics, metric_values.FIELDS, what .. ".metrics")
   if view.latency_ms then
     view.latency_ms = strict.record(copy_of(view.latency_ms), summary.LATENCY_FIELDS, what .. ".latency_ms")
   end
@@ -145,7 +170,8 @@ end
 ---@return table
 function rules.comparison_view(record)
   local view = copy_of(record)
-  view.scorers = strict_scorers(record.scorers, compare.SCORER_FIELDS, "comparison")
+  view.scorers = strict_map(record.scorers, compare.SCORER_FIELDS, "comparison.scorers")
+  view.metrics = strict_map(record.metrics, compare.SCORER_FIELDS, "comparison.metrics")
   return strict.record(view, compare.FIELDS, "comparison")
 end
 
@@ -164,7 +190,7 @@ function rules.run(list, now, baseline, comparison, context)
   for position, rule in ipairs(list) do
     local function handler(problem) return type(problem) == "string" and problem or tostring(problem) end
     local ok, status, message
-    if rule.options.slice or rule.options.each then
+    if is_sliced(rule) then
       ok, status, message = xpcall(rule_slices.judge, handler, rule, baseline_view, comparison_view,
         context and context.slices)
     else
@@ -181,6 +207,8 @@ function rules.run(list, now, baseline, comparison, context)
         result.message = result.message .. "; there is no baseline, so baseline and comparison are nil"
       end
     end
+    -- What a rule says may quote what a target wrote.
+    if result.message then result.message = (json.repair(result.message)) end
     if rule.options.inconclusive == "fail" then result.fails_inconclusive = true end
     results[position] = result
   end

@@ -18,6 +18,7 @@ local DIGEST_CHARACTERS = 16
 ---@field passed boolean|nil of several trials: whether none of them did not pass
 ---@field scores table<string, number> by the scorer's key; trials are reduced as the run says
 ---@field labels table<string, string>|nil
+---@field values table<string, any>|nil what metrics measure, by accessor
 ---@field unscored string[]|nil keys of scorers that gave no score on purpose
 ---@field errors string[]|nil keys of scorers that failed
 
@@ -81,7 +82,7 @@ end
 ---The sheet of a run of the store.
 ---@param store table
 ---@param record table
----@param each nil|fun(row: table) sees the first result of each item
+---@param each nil|fun(row: table, entry: evalua.sheet_row) sees the first result of each item
 ---@return evalua.run_sheet
 function run_sheet.of_run(store, record, each)
   local sheet, after = { order = {}, by_id = {} }, 0
@@ -96,7 +97,7 @@ function run_sheet.of_run(store, record, each)
           scores = {} }
         add_scores(entry, row.scores)
         sheet.by_id[entry.id] = entry
-        if each then each(row) end
+        if each then each(row, entry) end
         sheet.order[#sheet.order + 1] = entry
       end
       after = row.position
@@ -113,7 +114,7 @@ local function check_row(row)
   if row.passed ~= nil and type(row.passed) ~= "boolean" then
     return ("(%s): passed must be true or false"):format(row.id)
   end
-  for _, name in ipairs { "scores", "labels" } do
+  for _, name in ipairs { "scores", "labels", "values" } do
     if row[name] ~= nil and type(row[name]) ~= "table" then
       return ("(%s): %s must be an object"):format(row.id, name)
     end
@@ -153,6 +154,7 @@ local function row_text(row)
   part("passed", row.passed)
   if next(row.scores) then part("scores", row.scores) end
   part("labels", row.labels)
+  part("values", row.values)
   part("unscored", row.unscored)
   part("errors", row.errors)
   return table.concat(parts, ",") .. "}"

@@ -29,7 +29,10 @@ local function encoded(value) return value ~= nil and json.encode(value) or nil 
 
 -- ==== The stored record ====
 
-local function definitions_of(experiment)
+---The scorers of an experiment as they are stored with it, with their digests.
+---@param experiment table
+---@return table[]
+function runner.definitions(experiment)
   local list, seen = json.array {}, {}
   local function add(scorer)
     if seen[scorer.id] then return end
@@ -44,11 +47,20 @@ local function definitions_of(experiment)
   return list
 end
 
+local function metric_definitions(experiment)
+  if not experiment.metrics then return nil end
+  local list = json.array {}
+  for position, entry in ipairs(experiment.metrics) do list[position] = require("evalua.metrics").definition(entry) end
+  return list
+end
+
 local function record_of(experiment, data, settings, selected, seed)
   local target, tags = experiment.target, experiment.tags
   if settings.tags then
     local merged = {}
-    for key, value in next, tags or {} do merged[key] = value end
+    for key, value in next, tags or {} do -- a list beside names: what is in it is simply there
+      if math.type(key) then merged[value] = true else merged[key] = value end
+    end
     for key, value in next, settings.tags do merged[key] = value end
     tags = merged
   end
@@ -57,21 +69,25 @@ local function record_of(experiment, data, settings, selected, seed)
     name = experiment.name, variant = experiment.variant, description = settings.note or experiment.description,
     metadata = encoded(experiment.metadata), tags = encoded(tags), dataset_id = data.id, dataset_name = data.name,
     dataset_version = data.version, dataset_digest = data.digest, target_type = target.type, target_id = target.id,
-    target_version = target.version or rawget(target, "digest"), scorers = encoded(definitions_of(experiment)),
+    target_version = target.version or rawget(target, "digest"), scorers = encoded(runner.definitions(experiment)),
     options = encoded {
       max_concurrency = settings.max_concurrency or experiment.max_concurrency,
       item_timeout_ms = experiment.item_timeout_ms, timeout_ms = experiment.timeout_ms,
       max_retries = experiment.max_retries, max_failures = experiment.max_failures, tolerance = experiment.tolerance,
+      limits = experiment.stated_limits, started_by = experiment.started_by,
       target_digest = rawget(target, "digest"), trials = experiment.trials > 1 and experiment.trials or nil,
       reducer = experiment.trials > 1 and { name = experiment.reducer.name, k = experiment.reducer.k } or nil,
       suite_path = suite and sys.realpath(suite) or nil, suite_text = experiment.suite_text, cwd = sys.cwd(),
       code = suite_code.digests(experiment.code_files or {}), target_version = target.version,
-      baseline = settings.baseline, inconclusive = settings.inconclusive,
+      baseline = settings.baseline, inconclusive = settings.inconclusive, cache = settings.cache,
+      cluster = experiment.cluster,
+      cache_file = settings.cache_file,
     },
     params = experiment.params and next(experiment.params) and encoded(experiment.params) or nil,
     git = encoded(repository.of(suite and place.directory(sys.realpath(suite) or suite) or sys.cwd())),
     seed = seed, selection = encoded(selected), suite = suite, host = sys.hostname(),
-    slices = encoded(experiment.slices), command_line = settings.command_line, status = "running",
+    slices = encoded(experiment.slices), metrics = encoded(metric_definitions(experiment)),
+    command_line = settings.command_line, status = "running",
   }
 end
 -- The record and its selection appear together, and locked.
@@ -124,7 +140,8 @@ local function progress_reporter(store, experiment_id, reduction, on_event)
     end
     on_event {
       type = "progress", done = progress.done, total = progress.total, failed = progress.failed,
-      in_flight = progress.in_flight, waiting = progress.waiting, means = means,
+      in_flight = progress.in_flight, waiting = progress.waiting, retrying = progress.retrying, means = means,
+      slowest = progress.slowest,
       rate = now > begin and progress.done / (now - begin) * 1000 or nil,
     }
   end
@@ -145,7 +162,7 @@ local function run_items(store, experiment, settings, made, jobs, run_hooks)
   local item_run = require "evalua.item_run"
   local run_item, open_worker = item_run.make(experiment)
   experiment.worker_opened = function() store:forget() end
-  local concurrency = settings.max_concurrency or experiment.max_concurrency
+  local concurrency, limits = settings.max_concurrency or experiment.max_concurrency, experiment.limits
   local on_event = settings.on_event or function() end
   on_event {
     type = "started", experiment_id = made.id, number = made.number, name = experiment.name,
@@ -156,20 +173,28 @@ local function run_items(store, experiment, settings, made, jobs, run_hooks)
   local reduction = experiment.trials > 1 and { trials = experiment.trials, reducer = experiment.reducer.name,
     k = experiment.reducer.k } or nil
   local report = settings.on_event and progress_reporter(store, made.id, reduction, on_event)
+  local keeper = require "evalua.cache_keeper"
+  require("evalua.store_proxy").serve(store)
   engine.trim()
   local ending, progress, message = engine.run {
     store = store, experiment_id = made.id, total = jobs.count, selected = jobs.selected, jobs = jobs.set,
     max_concurrency = concurrency,
     workers = workers_of(settings, concurrency, jobs.count), max_retries = experiment.max_retries,
-    max_failures = experiment.max_failures, timeout_ms = experiment.timeout_ms, seed = jobs.seed, run_item = run_item,
-    open_worker = open_worker,
+    max_failures = experiment.max_failures, run_tokens = limits.run_tokens, run_cost = limits.run_cost,
+    item_tokens = limits.tokens, item_cost = limits.cost, item_steps = limits.steps,
+    item_processes = limits.processes, item_requests = limits.requests,
+    memory_per_worker = limits.memory_per_worker, rss_per_worker = limits.rss_per_worker,
+    timeout_ms = experiment.timeout_ms, seed = jobs.seed, run_item = run_item, open_worker = open_worker,
     signal = experiment.signal and require("evalua.signal").flag_of(experiment.signal) or nil,
     on_commit = function(_, from, to)
       if to < from then return end
       run_hooks:results(store, made.id, from, to)
       on_event { type = "results", experiment_id = made.id, from_position = from, to_position = to }
     end,
-    on_tick = report,
+    on_tick = function(progress)
+      keeper.tick()
+      if report then report(progress) end
+    end,
   }
   experiment.worker_opened = nil
   if report then report(progress) end
@@ -180,6 +205,8 @@ end
 local function run_with_hooks(store, experiment, settings, made, jobs)
   local run_hooks = hooks.of(experiment)
   local ending, message = "setup", nil
+  local keeper = require "evalua.cache_keeper"
+  keeper.start(experiment, settings)
   local ok, problem = pcall(function()
     local is_open = run_hooks:open()
     if is_open and experiment.signal and experiment.signal.aborted then
@@ -189,6 +216,7 @@ local function run_with_hooks(store, experiment, settings, made, jobs)
     end
   end)
   run_hooks:close()
+  keeper.stop()
   if not ok then error(problem, 0) end
   local signal = experiment.signal
   if ending == "cancelled" and signal and signal.aborted then message = "the script aborted it: " .. signal.reason end
@@ -198,11 +226,12 @@ end
 ---@param experiment table what evalua.experiment resolves
 ---@param settings { store: table, items: string[]|nil, where: table|nil, limit: integer|nil, sample: integer|nil,
 ---  seed: integer|nil, workers: integer|nil, max_concurrency: integer|nil, note: string|nil, tags: table|nil,
----  baseline: string|nil, inconclusive: string|nil, dry_run: boolean|nil, on_event: fun(event: table)|nil }
+---  baseline: string|nil, inconclusive: string|nil, dry_run: boolean|nil, on_event: fun(event: table)|nil,
+---  cache: string|nil, cache_file: string|nil }
 ---@return table summary with `exit_code`
 function runner.run(experiment, settings)
   if engine.in_worker() or engine.current_item() then
-    error("an experiment cannot be started inside an item", 0)
+    place.fail("an experiment cannot be started inside an item; start it before the run, or after it")
   end
   if settings.trials then trials.override(experiment, settings.trials) end
   if settings.dry_run then return selection.dry_run(experiment, settings) end
@@ -228,7 +257,8 @@ end
 ---@return table summary with `exit_code`
 function runner.continue(experiment, record, settings)
   local store = settings.store
-  selection.check_target(experiment)
+  selection.check_target(experiment, settings)
+  require("evalua.cache_keeper").prepare(experiment, settings)
   judgement.choose_gate(store, experiment, settings)
   local reduction = trials.of_record(record)
   experiment.trials = reduction and reduction.trials or 1

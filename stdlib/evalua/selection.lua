@@ -17,9 +17,10 @@ end
 
 ---Problems of the target that can be seen before anything is written.
 ---@param experiment table
-function selection.check_target(experiment)
+---@param settings table
+function selection.check_target(experiment, settings)
   local check = rawget(experiment.target, "check")
-  local problems = check and check() or {}
+  local problems = check and check(require("evalua.cache").mode_of_run(experiment, settings)) or {}
   if #problems > 0 then
     fail.usage("%s", place.prefix(table.concat(problems, "\n"), experiment.place))
   end
@@ -166,7 +167,7 @@ end
 ---@return table { name, variant, total_items }
 function selection.dry_run(experiment, settings)
   local store, declaration = settings.store, experiment.dataset.declaration
-  selection.check_target(experiment)
+  selection.check_target(experiment, settings)
   local count, wanted, seen = 0, nil, {}
   local ids = settings.items or type(experiment.items) == "table" and experiment.items or nil
   if ids then
@@ -227,7 +228,7 @@ end
 ---@param experiment table
 ---@param settings table
 function selection.check(experiment, settings)
-  selection.check_target(experiment)
+  selection.check_target(experiment, settings)
   local declaration = experiment.dataset.declaration
   if not declaration then
     if settings.store then return end
@@ -249,7 +250,8 @@ end
 ---@param settings table as for run
 ---@return table prepared
 function selection.prepare(experiment, settings)
-  selection.check_target(experiment)
+  selection.check_target(experiment, settings)
+  require("evalua.cache_keeper").prepare(experiment, settings)
   local store = settings.store
   local data, notices = open_dataset(store, experiment)
   local seed = settings.seed or experiment.seed or 0

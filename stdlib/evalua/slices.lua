@@ -1,13 +1,16 @@
 -- Slices: the results of a run by the values of a field of its items, such as metadata.lang, each with its n.
 
 local json = require "evalua.json"
-local run_sheet = require "evalua.run_sheet"
 local stats = require "evalua.native.stats"
+local strict = require "evalua.strict"
 local summary = require "evalua.summary"
+local trials = require "evalua.trials"
 
 local slices = {}
 
 slices.VALUES_MAX = 1000 -- values of one field; of more the largest slices are kept
+
+local PAGE = 500 -- results read at once
 
 ---The value of items that lack the field.
 slices.NONE = "(none)"
@@ -39,50 +42,97 @@ function slices.split(text)
   return field, value or ""
 end
 
-local function contains(list, key)
-  for _, value in ipairs(list or {}) do if value == key then return true end end
-  return false
+-- Reading the results ------------------------------------------------------------------------------------------------
+
+local function present(value)
+  if value ~= json.null then return value end
 end
 
-local function scorer_of(definition, rows)
-  local scores, counts = {}, { unscored = 0, error = 0, passed = 0, not_passed = 0 }
-  local failed, skipped = 0, 0
-  for _, row in ipairs(rows) do
-    local score = row.scores[definition.key]
-    if score then
-      scores[#scores + 1] = score
-      if definition.pass then
-        local passes = definition.higher_is_better and score >= definition.pass
-          or not definition.higher_is_better and score <= definition.pass
-        counts[passes and "passed" or "not_passed"] = counts[passes and "passed" or "not_passed"] + 1
-      end
-    elseif contains(row.errors, definition.key) then
-      counts.error = counts.error + 1
-    elseif contains(row.unscored, definition.key) then
-      counts.unscored = counts.unscored + 1
+-- Calls each(row) for every item of a run, its trials merged into one row; `first` sees each item's first result.
+local function each_item(store, record, first, each)
+  local reduction, after, pending = trials.of_record(record), 0, {}
+  local function flush()
+    if #pending == 0 then return end
+    local of_trials = pending
+    pending = {}
+    local merged = require("evalua.report.items").merge(of_trials, reduction)
+    merged.latencies, merged.usages = {}, {}
+    for _, row in ipairs(of_trials) do
+      merged.latencies[#merged.latencies + 1] = row.status ~= "skipped" and row.latency_ms or nil
+      merged.usages[#merged.usages + 1] = row.usage
     end
-    if row.status == "skipped" then skipped = skipped + 1 elseif row.status ~= "ok" then failed = failed + 1 end
+    each(merged)
   end
-  return summary.of_scores(definition, stats.vector(scores), counts,
-    { expected = #rows, failed = failed, skipped = skipped, pending = 0 })
+  repeat
+    local rows, problem = store:results(record.id, { after = after, limit = PAGE })
+    if not rows then error(problem, 0) end
+    for _, row in ipairs(rows) do
+      after = row.position
+      if not reduction then
+        first(row)
+        row.latencies, row.usages = { row.status ~= "skipped" and row.latency_ms or nil }, { row.usage }
+        each(row)
+      else
+        if pending[1] and pending[1].item_id ~= row.item_id then flush() end
+        if #pending == 0 then first(row) end
+        pending[#pending + 1] = row
+      end
+    end
+  until #rows < PAGE
+  flush()
 end
 
--- A slice as rules and reports see it.
-local function slice_of(definitions, rows)
-  local slice = { n = #rows, succeeded_count = 0, scorers = {} }
-  for _, row in ipairs(rows) do
-    if row.status == "ok" then slice.succeeded_count = slice.succeeded_count + 1 end
-  end
-  for _, definition in ipairs(definitions) do slice.scorers[definition.key] = scorer_of(definition, rows) end
-  return slice
+-- Gathering --------------------------------------------------------------------------------------------------------
+
+local function new_slice()
+  return { n = 0, succeeded = 0, failed = 0, skipped = 0, latencies = {}, usages = {}, scorers = {} }
 end
 
+local function new_scorer()
+  return { scores = {}, ids = {}, counts = { unscored = 0, error = 0, passed = 0, not_passed = 0, labels = {} } }
+end
+
+local function passes(definition, score)
+  if present(score.passed) ~= nil then return score.passed end
+  local value = present(score.score)
+  if not definition or not definition.pass or not value then return nil end
+  if definition.higher_is_better then return value >= definition.pass end
+  return value <= definition.pass
+end
+
+local function add_score(slice, definitions, item_id, score)
+  local key = summary.scorer_key(score.scorer_id, present(score.step_id))
+  local scorer = slice.scorers[key] or new_scorer()
+  slice.scorers[key] = scorer
+  local value, label, counts = present(score.score), present(score.label), scorer.counts
+  if score.status == "ok" and value then
+    scorer.scores[#scorer.scores + 1], scorer.ids[#scorer.ids + 1] = value, item_id
+  elseif score.status == "unscored" or score.status == "error" then
+    counts[score.status] = counts[score.status] + 1
+  end
+  if label ~= nil then counts.labels[label] = (counts.labels[label] or 0) + 1 end
+  local passed = passes(definitions[key], score)
+  if passed ~= nil and score.status == "ok" then
+    local outcome = passed and "passed" or "not_passed"
+    counts[outcome] = counts[outcome] + 1
+  end
+end
+
+local function add_item(slice, definitions, row)
+  slice.n = slice.n + 1
+  local kind = row.status == "ok" and "succeeded" or row.status == "skipped" and "skipped" or "failed"
+  slice[kind] = slice[kind] + 1
+  for _, latency in ipairs(row.latencies) do slice.latencies[#slice.latencies + 1] = latency end
+  for _, usage in ipairs(row.usages) do slice.usages[#slice.usages + 1] = usage end
+  for _, score in ipairs(row.scores or {}) do add_score(slice, definitions, row.item_id, score) end
+end
+
+-- The values that have most items.
 local function largest(groups)
-  local values = {}
-  for value in next, groups do values[#values + 1] = value end
+  local values = strict.keys(groups)
   if #values <= slices.VALUES_MAX then return groups end
   table.sort(values, function(a, b)
-    if #groups[a] ~= #groups[b] then return #groups[a] > #groups[b] end
+    if groups[a].n ~= groups[b].n then return groups[a].n > groups[b].n end
     return a < b
   end)
   local kept = {}
@@ -90,28 +140,73 @@ local function largest(groups)
   return kept
 end
 
+-- A slice as rules and reports see it.
+local function slice_of(list, gathered, by_item)
+  local slice = { n = gathered.n, succeeded_count = gathered.succeeded, failed_count = gathered.failed, scorers = {},
+    latency_ms = summary.of_latencies(stats.vector(gathered.latencies)), usage = summary.of_usages(gathered.usages) }
+  local totals = { expected = gathered.n, failed = gathered.failed, skipped = gathered.skipped, pending = 0 }
+  for _, definition in ipairs(list) do
+    local found = gathered.scorers[definition.key] or new_scorer()
+    slice.scorers[definition.key] = summary.of_scores(definition, stats.vector(found.scores), found.counts, totals,
+      by_item and require("evalua.clusters").list(by_item, found.ids, #found.ids) or nil)
+  end
+  return slice
+end
+
+-- The metrics of every slice of a field.
+local function put_metrics(built, values, given)
+  local positions = {}
+  for position = 1, given.rows.n do
+    local value = values[given.rows.ids[position]]
+    if value and built[value] then
+      positions[value] = positions[value] or {}
+      table.insert(positions[value], position)
+    end
+  end
+  for value, slice in next, built do
+    slice.metrics = {}
+    for _, entry in ipairs(given.list) do
+      if entry.metric.kind ~= "function" then
+        slice.metrics[entry.id] = require("evalua.metric_values").of_rows(entry.metric, given.rows,
+          { positions = positions[value] or {}, by_item = given.by_item })
+      end
+    end
+  end
+end
+
 ---The slices of a run by each of the fields.
 ---@param store table
 ---@param record table of the store
 ---@param fields string[]
----@return table<string, table<string, table>> by field and value: { n, succeeded_count, scorers }
+---@param given { metrics: { list: table[], rows: evalua.metric_rows }|nil }|nil metrics to measure in each slice
+---@return table<string, table<string, table>> by field and value: { n, succeeded_count, failed_count, scorers,
+---  latency_ms, usage, metrics }
 ---@return table<string, table<string, string>> values by field and item id
-function slices.build(store, record, fields)
-  local values = {}
-  for _, field in ipairs(fields) do values[field] = {} end
-  local sheet = run_sheet.of_run(store, record, function(row)
+function slices.build(store, record, fields, given)
+  local values, groups, definitions = {}, {}, {}
+  for _, field in ipairs(fields) do values[field], groups[field] = {}, {} end
+  local list = summary.scorers_of(store, record)
+  for _, definition in ipairs(list) do definitions[definition.key] = definition end
+  each_item(store, record, function(row)
     for _, field in ipairs(fields) do values[field][row.item_id] = slices.value_at(row, field) or slices.NONE end
-  end)
-  local definitions, built = summary.scorers_of(store, record), {}
-  for _, field in ipairs(fields) do
-    local groups = {}
-    for _, row in ipairs(sheet.order) do
-      local value = values[field][row.id]
-      groups[value] = groups[value] or {}
-      table.insert(groups[value], row)
+  end, function(row)
+    for _, field in ipairs(fields) do
+      local value = values[field][row.item_id]
+      local slice = groups[field][value] or new_slice()
+      groups[field][value] = slice
+      add_item(slice, definitions, row)
     end
+  end)
+  local clusters = require "evalua.clusters"
+  local field_of_clusters, built = clusters.field_of(record), {}
+  local by_item = field_of_clusters and clusters.by_item(store, record, field_of_clusters) or nil
+  for _, field in ipairs(fields) do
     built[field] = {}
-    for value, rows in next, largest(groups) do built[field][value] = slice_of(definitions, rows) end
+    for value, gathered in next, largest(groups[field]) do built[field][value] = slice_of(list, gathered, by_item) end
+    if given and given.metrics then
+      put_metrics(built[field], values[field], { list = given.metrics.list, rows = given.metrics.rows,
+        by_item = by_item })
+    end
   end
   return built, values
 end

@@ -167,7 +167,7 @@ end
 local function read_line(self, line, as_texts)
   local item = require "evalua.item"
   if #line > MAX_LINE_BYTES then
-    return item.unreadable(("the line has %d bytes, the limit (MAX_LINE_BYTES) is %d"):format(#line, MAX_LINE_BYTES))
+    return item.unreadable(("the line has %d bytes, the limit (line_bytes) is %d"):format(#line, MAX_LINE_BYTES))
   end
   if as_texts then -- the values are never looked at: their texts will do
     local fields, id = json.fields(line)
@@ -232,6 +232,7 @@ local function readable(path, what)
     place.fail(("%s takes the path of a file, not %s"):format(what, options.show(path)))
   end
   local resolved = place.resolve(path)
+  require("evalua.files_read").add(resolved)
   local file, problem = io.open(resolved, "rb")
   if not file then place.fail(("%s: %s"):format(what, problem)) end
   local _, unreadable = file:read(0)

@@ -2,6 +2,7 @@
 
 local process = require "evalua.native.process"
 local failure = require "evalua.process_failure"
+local limits = require "evalua.limits"
 local options = require "evalua.options"
 local place = require "evalua.place"
 
@@ -51,12 +52,14 @@ local function spawn(given)
   local spec = {
     label = ("program '%s'"):format(checked.argv[1]), timeout_ms = checked.timeout, max_output = checked.max_output,
   }
+  local held <close> = limits.open "processes" -- luacheck: ignore 211
   local child <close>, message, code = process.spawn {
     argv = checked.argv, cwd = checked.cwd and resolve(checked.cwd), env = checked.env,
     output_limit = checked.max_output, error_limit = checked.max_output, timeout_ms = checked.timeout,
   }
   if not child then
-    failure.raise { message = message, code = failure.start_code(code), permanent = code == "not_found" }
+    failure.raise { message = message, code = failure.start_code(code), permanent = code == "not_found",
+      status = code == "limit" and "limited" or nil }
   end
   local ended = child:finish(checked.stdin)
   failure.check_limits(spec, ended)

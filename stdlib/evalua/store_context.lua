@@ -6,12 +6,33 @@ local store_context = {}
 
 local DIRECTORY, FILE = ".evalua", "evalua.db"
 
+local TIMEOUT_MAX_MS = 1000000000 -- eleven days
+
 local default_url = nil -- what --store named
+local timeout_ms = nil -- what --store-timeout says
 local current_store, current_url, current_writable = nil, nil, false
 
 ---Names the store for the rest of the process, as --store does.
 ---@param url string
 function store_context.set_default(url) default_url = url end
+
+---Says how long writes wait for another process that holds the store's lock, as --store-timeout does.
+---@param duration string|number|nil "10s", or milliseconds; nil: EVALUA_STORE_TIMEOUT, else 30 s
+---@param what string|nil how a message calls it
+function store_context.set_timeout(duration, what)
+  if duration == nil then return end
+  local ms, problem = require("evalua.duration").parse(duration)
+  if ms and ms < 1 then problem = "it must be at least 1 ms" end
+  if problem then fail.usage("%s: %s", what or "store_timeout", problem) end
+  timeout_ms = math.min(ms, TIMEOUT_MAX_MS)
+end
+
+-- store_timeout in milliseconds; nil: the default of the store.
+local function store_timeout()
+  local stated = os.getenv("EVALUA_STORE_TIMEOUT")
+  if not timeout_ms and stated and stated ~= "" then store_context.set_timeout(stated, "EVALUA_STORE_TIMEOUT") end
+  return timeout_ms
+end
 
 local function parent(directory) return directory:match("^(.+)/[^/]*$") or (directory ~= "/" and "/" or nil) end
 
@@ -37,14 +58,27 @@ function store_context.url(url)
   return (directory == "/" and "" or directory) .. "/" .. DIRECTORY .. "/" .. FILE, true
 end
 
--- Makes `.evalua/` and keeps it out of git.
-local function make_directory(path)
+---Makes the directory of a file in `.evalua/`, and keeps it out of git.
+---@param path string
+function store_context.make_directory(path)
   local sys = require "evalua.native.sys"
   local directory = parent(path)
   if not directory or sys.exists(directory) then return end
   local done, message = sys.mkdir(directory)
   if not done then fail.incomplete("cannot make the store's directory: %s", message) end
   sys.write_file(directory .. "/.gitignore", "*\n!commands/\n!commands/**\n!.gitignore\n")
+end
+
+-- A store of an older schema is brought up to date by opening it for writing, also where somebody only wants to read.
+local function open_native(url, settings)
+  local native = require "evalua.native.store"
+  local store, message, code = native.open(url, settings)
+  if store or code ~= "read_only" or not settings.read_only then return store, message, code end
+  local writable, problem, problem_code = native.open(url, { create = false })
+  if not writable and problem_code == "read_only" then return nil, message, code end
+  if not writable then return nil, problem, problem_code end
+  writable:close()
+  return native.open(url, settings)
 end
 
 ---Opens a store; the same one again while it is open. Raises a failure {exit, message}.
@@ -60,12 +94,13 @@ function store_context.open(url, given)
   local is_project
   url, is_project = store_context.url(url)
   if current_store and current_url == url and (current_writable or given.read_only) then return current_store end
-  if is_project and create then make_directory(url) end
+  if is_project and create then store_context.make_directory(url) end
   if given.optional and not create and url ~= ":memory:" and not require("evalua.native.sys").exists(url) then
     return nil
   end
-  local store, message, code = require("evalua.native.store").open(url, {
+  local store, message, code = open_native(url, {
     read_only = given.read_only or false, create = create, durable = given.durable or false,
+    timeout_ms = store_timeout(),
   })
   if not store then
     if code == "not_found" then

@@ -117,6 +117,7 @@ end
 
 -- The text of a suite file.
 local function read(path)
+  require("evalua.files_read").add(path)
   local file, problem = io.open(path, "rb")
   if not file then raise(2, ("cannot read the suite %s"):format(problem)) end
   local text, unreadable = file:read(SUITE_BYTES_MAX + 1)

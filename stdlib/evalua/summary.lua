@@ -33,6 +33,7 @@ local summary = {}
 ---@field pass_rate number|nil passed / (scored, unscored, errors and failed): what is missing never passes
 ---@field histogram { low: number, high: number, counts: integer[] }|nil
 ---@field labels table<string, integer>|nil how often each label was given
+---@field clusters integer|nil clusters of items, where their errors belong together
 
 ---The fields of a scorer's summary, for strict records.
 summary.SCORER_FIELDS = {
@@ -47,7 +48,7 @@ summary.FIELDS = {
   "succeeded_count", "failed_count", "skipped_count", "pending_count", "passed_count", "completed_with_errors",
   "started_at", "completed_at", "dataset", "target", "selection", "params", "git", "seed", "suite", "scorers",
   "metrics", "slices", "latency_ms", "usage", "rules", "results", "baseline", "previous", "comparison", "reason",
-  "trials", "rules_declared",
+  "trials", "rules_declared", "score_set", "score_sets", "cluster", "cache",
 }
 
 summary.LATENCY_FIELDS = { "mean", "p50", "p95", "p99", "max" }
@@ -137,6 +138,9 @@ function summary.scorers_of(store, experiment, trust_summary)
   local stored = trust_summary and not UNFINISHED[experiment.status] and summary.decoded(experiment.summary)
   if type(stored) == "table" and type(stored.scorers) == "table" then
     for _, key in ipairs(sorted_keys(stored.scorers)) do add_definition(found, order, stored.scorers[key]) end
+    for _, reviewer in ipairs(store.reviewers and store:reviewers(experiment.id) or {}) do -- came after the summary
+      add_definition(found, order, { id = "human/" .. reviewer.name })
+    end
   else
     for _, row in ipairs(must(store:score_keys(experiment.id))) do add_definition(found, order, row) end
   end
@@ -166,9 +170,10 @@ end
 ---@param values userdata the scores
 ---@param counts table { unscored, error, passed, not_passed, labels }
 ---@param totals { expected: integer, failed: integer, skipped: integer, pending: integer }
+---@param clusters string[]|nil one for each value: the interval is robust against what they share
 ---@return evalua.scorer_summary
-function summary.of_scores(definition, values, counts, totals)
-  local record = stats.summary(values)
+function summary.of_scores(definition, values, counts, totals, clusters)
+  local record = stats.summary(values, { clusters = clusters })
   record.scorer_id, record.step_id, record.name = definition.id, definition.step_id, definition.name
   record.higher_is_better, record.pass = definition.higher_is_better, definition.pass
   record.n_unscored, record.n_error = counts.unscored or 0, counts.error or 0
@@ -194,6 +199,24 @@ function summary.of_latencies(values)
   local points = stats.percentiles(values, { 50, 95, 99, 100 }, true)
   values:free()
   return { mean = mean, p50 = points[1], p95 = points[2], p99 = points[3], max = points[4] }
+end
+
+---The usage that results report, summed up; nil where none does. A cost that is not known of every one of them is
+---absent: a sum of some would look like the whole.
+---@param texts any[] each the JSON text of one result's usage
+---@return { input_tokens: integer|nil, output_tokens: integer|nil, cost: number|nil }|nil
+function summary.of_usages(texts)
+  if #texts == 0 then return nil end
+  local sums, costs = {}, 0
+  for _, text in ipairs(texts) do
+    local usage = summary.decoded(text) or {}
+    for _, name in ipairs(summary.USAGE_FIELDS) do
+      if type(usage[name]) == "number" then sums[name] = (sums[name] or 0) + usage[name] end
+    end
+    if type(usage.cost) == "number" then costs = costs + 1 end
+  end
+  if costs < #texts then sums.cost = nil end
+  return sums
 end
 
 ---Latencies of a run; a baseline file has kept theirs.
@@ -226,7 +249,7 @@ local function head_of(experiment)
     params = summary.decoded(experiment.params),
     git = summary.decoded(experiment.git),
     seed = experiment.seed,
-    suite = experiment.suite,
+    suite = experiment.suite, score_set = experiment.score_set,
   }
 end
 
@@ -241,7 +264,41 @@ local function trials_of(reduction, counts)
   }
 end
 
----Builds the summary of an experiment from its rows.
+-- The clusters of a run's items, or nil; `cluster` of the summary says which and how many, 0 where no item has the
+-- field.
+local function clusters_of(store, experiment, record)
+  local clusters = require "evalua.clusters"
+  local field = not experiment.baseline_file and clusters.field_of(experiment)
+  if not field then return nil end
+  local by_item = clusters.by_item(store, experiment, field)
+  record.cluster = { field = field, clusters = by_item and clusters.count(by_item) or 0 }
+  return by_item
+end
+
+-- The values in the order of their items with the cluster of each: a run paired with itself gives them.
+local function clustered_values(store, experiment, definition, reduction, by_item)
+  local values, _, ids = must(store:paired_scores(experiment.id, experiment.id, definition.id,
+    definition.step_id or "", reduction and { reduction, reduction } or nil))
+  return values, require("evalua.clusters").list(by_item, ids, #values)
+end
+
+---The values of a run's metrics as its stored summary, or its baseline file, has them.
+---@param experiment table
+---@return table<string, table>|nil
+function summary.stored_metrics(experiment)
+  local stored = summary.decoded(experiment.summary)
+  local found = type(stored) == "table" and summary.decoded(stored.metrics) or experiment.metric_values
+  if type(found) ~= "table" then return nil end
+  local copies = {}
+  for id, metric in next, found do
+    local copy = {}
+    for name, value in next, metric do if value ~= json.null then copy[name] = value end end
+    copies[id] = copy
+  end
+  return copies
+end
+
+---Builds the summary of an experiment from its rows. Metrics are taken from the stored summary, where it has any.
 ---@param store table
 ---@param experiment table a record of the store
 ---@return table summary of the shape that all reports share; `usage` and others that are not known are nil
@@ -261,20 +318,28 @@ function summary.build(store, experiment)
   local totals = { expected = record.total_items, failed = failed, skipped = record.skipped_count,
     pending = record.pending_count }
   record.scorers = {}
+  local by_item = clusters_of(store, experiment, record)
   for _, definition in ipairs(summary.scorers_of(store, experiment)) do
-    local values, score_counts = must(store:score_values(experiment.id, definition.id, definition.step_id or "",
-      trials.for_scorer(reduction, definition.applies)))
-    record.scorers[definition.key] = summary.of_scores(definition, values, score_counts or {}, totals)
+    local given, clusters = trials.for_scorer(reduction, definition.applies), nil
+    local values, score_counts = must(store:score_values(experiment.id, definition.id, definition.step_id or "", given))
+    if by_item then
+      values:free()
+      values, clusters = clustered_values(store, experiment, definition, given, by_item)
+    end
+    record.scorers[definition.key] = summary.of_scores(definition, values, score_counts or {}, totals, clusters)
     values:free()
   end
+  record.metrics = summary.stored_metrics(experiment)
   record.latency_ms = summary.latencies(store, experiment.id)
   if store.usage then record.usage = store:usage(experiment.id) end
+  if store.cache_counts then record.cache = store:cache_counts(experiment.id) end
   return record
 end
 
 -- What is known but has no value is null in JSON, so that readers find the field.
 local NULL_FIELDS = { "variant", "completed_at", "latency_ms", "usage" }
 local NULL_SCORER_FIELDS = { "mean", "stderr", "ci", "min", "max", "p50", "pass_rate", "histogram" }
+local NULL_METRIC_FIELDS = { "value", "ci", "stderr" }
 
 local function with_nulls(record, names)
   local copy = {}
@@ -290,6 +355,10 @@ function summary.for_json(record)
   local copy = with_nulls(record, NULL_FIELDS)
   copy.scorers = {}
   for key, scorer in next, record.scorers or {} do copy.scorers[key] = with_nulls(scorer, NULL_SCORER_FIELDS) end
+  if type(record.metrics) == "table" then
+    copy.metrics = {}
+    for key, metric in next, record.metrics do copy.metrics[key] = with_nulls(metric, NULL_METRIC_FIELDS) end
+  end
   return copy
 end
 

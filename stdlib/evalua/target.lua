@@ -21,7 +21,7 @@ local processor_schema = options.schema("eval.processor", {
   { "version", "text|number", help = "stands for the definition instead of its digest" },
 })
 
-target.fields = { "id", "type", "version", "digest", "run", "check", "description", "file", "line" }
+target.fields = { "id", "type", "version", "digest", "run", "try", "check", "description", "file", "line" }
 target.types = { "agent", "command", "function", "http", "processor", "scorer", "workflow" }
 
 ---What `info`, the second result of a target, may contain.

@@ -38,14 +38,14 @@ function template.check(value, what, problems)
   end
 end
 
-local function look_up(path, item)
-  local names = split(path)
+local function look_up(path, names, item)
   local value = item
-  if names[1] == "item" then table.remove(names, 1) end
   for position, name in ipairs(names) do
-    if type(value) ~= "table" then value = nil break end
-    local found = rawget(value, name)
-    if found == nil and name:find "^%d+$" then found = rawget(value, math.tointeger(name)) end
+    local found
+    if type(value) == "table" then
+      found = rawget(value, name)
+      if found == nil and name:find "^%d+$" then found = rawget(value, math.tointeger(name)) end
+    end
     value = found
     if value == nil then
       require("evalua.failure").raise(("the template asks for {{%s}}, but item %s has no %s"):format(path,
@@ -55,40 +55,72 @@ local function look_up(path, item)
   return value
 end
 
+-- A place as function(item) -> value.
+local function place_of(path)
+  local names = split(path)
+  if names[1] == "item" then table.remove(names, 1) end
+  return function(item) return look_up(path, names, item) end
+end
+
 local function as_text(value)
   if type(value) == "string" then return value end
   return json.encode(value)
 end
 
----A text with its places filled.
----@param text string
----@param item table
----@param escape (fun(text: string): string)|nil applied to each value
----@return string
-function template.text(text, item, escape)
-  return (text:gsub(PLACE, function(path)
-    local of_json = path:match "^json%s+(.*)$"
-    local value = look_up(of_json or path, item)
-    local filled = of_json and json.encode(value) or as_text(value)
-    return escape and escape(filled) or filled
-  end))
+-- A place within a text, as function(item) -> text.
+local function text_place(path, escape)
+  local of_json = path:match "^json%s+(.*)$"
+  local value, shown = place_of(of_json or path), of_json and json.encode or as_text
+  if not escape then return function(item) return shown(value(item)) end end
+  return function(item) return escape(shown(value(item))) end
 end
 
----A copy of a value with the places in its texts filled. A text that is one place becomes the value itself.
+---A text as a function(item) that fills its places.
+---@param text string
+---@param escape (fun(text: string): string)|nil applied to each value
+---@return fun(item: table): string
+---@return boolean is_constant it has no places
+function template.compile_text(text, escape)
+  local parts, after = {}, 1
+  for start, path, next_start in text:gmatch("()" .. PLACE .. "()") do
+    parts[#parts + 1] = text:sub(after, start - 1)
+    parts[#parts + 1] = text_place(path, escape)
+    after = next_start
+  end
+  if #parts == 0 then return function() return text end, true end
+  parts[#parts + 1] = text:sub(after)
+  return function(item)
+    local filled = {}
+    for position, part in ipairs(parts) do filled[position] = position % 2 == 1 and part or part(item) end
+    return table.concat(filled)
+  end, false
+end
+
+---A value as a function(item) that copies it with the places in its texts filled. A text that is one place becomes the
+---value itself.
 ---@param value any
----@param item table
----@return any
-function template.value(value, item)
+---@return fun(item: table): any
+---@return boolean is_constant it has no places
+function template.compile(value)
   if type(value) == "string" then
     local path = value:match("^" .. PLACE .. "$")
-    if path and not path:find "^json%s" then return look_up(path, item) end
-    return template.text(value, item)
+    if path and not path:find "^json%s" then return place_of(path), false end
+    return template.compile_text(value)
   elseif type(value) ~= "table" then
-    return value
+    return function() return value end, true
   end
-  local copy = setmetatable({}, getmetatable(value))
-  for key, entry in next, value do copy[key] = template.value(entry, item) end
-  return copy
+  local methods, constants, filled, is_constant = getmetatable(value), {}, {}, true
+  for key, entry in next, value do
+    local fill, is_fixed = template.compile(entry)
+    if is_fixed and type(entry) ~= "table" then constants[key] = entry else filled[key] = fill end
+    is_constant = is_constant and is_fixed
+  end
+  return function(item)
+    local copy = setmetatable({}, methods)
+    for key, entry in next, constants do copy[key] = entry end
+    for key, fill in next, filled do copy[key] = fill(item) end
+    return copy
+  end, is_constant
 end
 
 return template

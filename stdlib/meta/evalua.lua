@@ -341,6 +341,89 @@ function eval.experiments.compare(baseline, candidate, options) end
 
 eval.scorers = {}
 eval.rules = {}
+eval.metrics = {}
+
+-- ==== Metrics ====
+
+---@class evalua.metric
+
+---A stored result: values are decoded when they are read.
+---@class evalua.result
+---@field item_id string
+---@field trial integer
+---@field status "ok"|"error"|"timeout"|"limited"|"skipped"
+---@field passed? boolean
+---@field input any
+---@field output any
+---@field ground_truth any
+---@field metadata? table
+---@field score table<string, number> by scorer
+---@field label table<string, string> by scorer
+
+---The share of results whose prediction is the truth.
+---@param options? evalua.metrics_accuracy_options
+---@return evalua.metric
+function eval.metrics.accuracy(options) end
+
+---How many of a label's predictions are right, averaged over labels.
+---@param options? evalua.metrics_precision_options
+---@return evalua.metric
+function eval.metrics.precision(options) end
+
+---How many of a label's truths are found, averaged over labels.
+---@param options? evalua.metrics_recall_options
+---@return evalua.metric
+function eval.metrics.recall(options) end
+
+---The harmonic mean of precision and recall, averaged over labels.
+---@param options? evalua.metrics_f1_options
+---@return evalua.metric
+function eval.metrics.f1(options) end
+
+---Cohen's kappa: agreement beyond chance; `weights` for ordered labels.
+---@param options? evalua.metrics_kappa_options
+---@return evalua.metric
+function eval.metrics.kappa(options) end
+
+---Krippendorff's alpha: agreement of two or more raters beyond chance, ratings may be missing.
+---@param options? evalua.metrics_alpha_options
+---@return evalua.metric
+function eval.metrics.alpha(options) end
+
+---The correlation of two numbers.
+---@param options? evalua.metrics_pearson_options
+---@return evalua.metric
+function eval.metrics.pearson(options) end
+
+---The correlation of their ranks.
+---@param options? evalua.metrics_spearman_options
+---@return evalua.metric
+function eval.metrics.spearman(options) end
+
+---Tau-b: pairs in the same order less pairs in the other.
+---@param options? evalua.metrics_kendall_options
+---@return evalua.metric
+function eval.metrics.kendall(options) end
+
+---The mean absolute error.
+---@param options? evalua.metrics_mae_options
+---@return evalua.metric
+function eval.metrics.mae(options) end
+
+---The root of the mean squared error.
+---@param options? evalua.metrics_rmse_options
+---@return evalua.metric
+function eval.metrics.rmse(options) end
+
+---How far stated probabilities are from what happened, over equal bins.
+---@param options? evalua.metrics_calibration_error_options
+---@return evalua.metric
+function eval.metrics.calibration_error(options) end
+
+---The chance that a positive has a higher prediction than a negative.
+---@param options? evalua.metrics_auc_options
+---@return evalua.metric
+function eval.metrics.auc(options) end
 
 -- ==== Scorers ====
 
@@ -489,6 +572,7 @@ function eval.rules.all_items(check, options) end
 ---@field response? fun(read_line: (fun(): string?), input: any, item: evalua.item): any, evalua.info?
 ---@field ready? fun(read_line: fun(): string?) persistent: function(read_line), called once after start for a banner
 ---@field timeout? number|string for one item; the program is killed
+---@field cache? boolean|evalua.cache_mode true: answers are kept and used again, in the run's mode or else "use"
 ---@field max_output? integer limit output_bytes for one item (default 10485760)
 ---@field version? string|number stands for the definition instead of its digest
 
@@ -547,20 +631,21 @@ function eval.rules.all_items(check, options) end
 ---@field target_id? string the target by its id
 ---@field target_type? "agent"|"command"|"function"|"http"|"processor"|"scorer"|"workflow" the kind of target_id
 ---@field scorers? evalua.scorer_list|{ agent: evalua.scorer_list?, workflow: evalua.scorer_list? }
----@field metrics? table<string, any> functions over all results (not available yet)
+---@field metrics? table<string, evalua.metric|fun(results: evalua.result[]): number|table|nil> over all results
 ---@field slices? string[] fields to group by, such as "metadata.lang"
----@field cluster? string field whose equal values belong together (not available yet)
+---@field cluster? string field whose equal values belong together, such as "metadata.document"
 ---@field context? any for all targets and scorers (not available yet)
 ---@field max_concurrency? integer items in flight over all workers (default 5)
 ---@field item_timeout? number|string for one attempt at an item
 ---@field timeout? number|string for the whole experiment
 ---@field max_retries? integer further attempts at a failed item (default 0)
----@field max_failures? integer the run stops after that many failed items
+---@field max_failures? number so many failed items end the run: a share below 1, a count from 1 on
 ---@field tolerance? number failed items accepted: a share below 1, a count from 1 on
----@field limits? table<string, any> tokens, cost and steps (not available yet)
+---@field memory_per_worker? integer|string of Lua in one worker, beyond what it began with (default 1 GiB)
+---@field limits? evalua.limits_options of items and of the run: tokens, cost, memory and more
 ---@field trials? integer|evalua.trials_options times that each item runs
 ---@field seed? integer of math.random in items
----@field cache? any reuse of earlier outputs (not available yet)
+---@field cache? boolean|evalua.cache_mode|evalua.cache_choice of requests; default off
 ---@field signal? evalua.signal what eval.signal() returned; aborting it ends the run
 ---@field rules? evalua.rule[] what must hold: eval.rules and eval.rule
 ---@field baseline? string the run or file to compare with
@@ -570,6 +655,27 @@ function eval.rules.all_items(check, options) end
 ---@field worker_setup? fun(setup: any): any once in each worker; what it returns is item.worker
 ---@field before_each? fun(item: evalua.item) before_each(item), in its worker, before each attempt
 
+---How requests use the cache: off; use and keep; only keep; only use, where a miss is an error.
+---@alias evalua.cache_mode "off"|"use"|"refresh"|"replay"
+
+---What eval.experiment { cache = } may be besides a mode.
+---@class evalua.cache_choice
+---@field mode? boolean|evalua.cache_mode default "use"
+---@field file? string a cassette (*.jsonl) or a cache database, from the directory of the suite
+
+---Options of eval.experiment.limits.
+---@class evalua.limits_options
+---@field tokens? integer of one attempt at an item, input and output together
+---@field cost? number of one attempt at an item
+---@field steps? integer of an agent in one attempt at an item
+---@field run_tokens? integer of the whole run: more ends it unjudged
+---@field run_cost? number of the whole run: more ends it unjudged
+---@field output_bytes? integer|string of one output as JSON (default 64 MiB)
+---@field memory_per_worker? integer|string of Lua in one worker, beyond what it began with (default 1 GiB)
+---@field rss_per_worker? integer|string of one worker process, beyond what it began with (default 2 GiB)
+---@field processes? integer that eval.spawn has running at once for one item (default 100)
+---@field requests? integer that one item has open at once (default 1000)
+
 ---Options of eval.experiment.trials.
 ---@class evalua.trials_options
 ---@field count integer times that each item runs
@@ -578,9 +684,12 @@ function eval.rules.all_items(check, options) end
 ---Options of eval.experiments.compare.
 ---@class evalua.experiments_compare_options
 ---@field margin? number how much worse still is no worse
----@field alpha? number level of the tests; default 0.05
----@field cluster? string field whose equal values belong together, such as "metadata.document"
----@field scorer? string only this scorer
+---@field alpha? number level of the tests; default 1 - confidence
+---@field confidence? number of the intervals; default 0.95
+---@field cluster? string|false field whose equal values belong together; default that of the run; false: none
+---@field scorer? string|string[] only this scorer or metric, or these
+---@field by? string[] also by the values of fields, such as "metadata.lang"
+---@field across_datasets? boolean runs over different datasets, too, paired by item id alone
 ---@field limit? integer most regressions and improvements listed per scorer
 
 ---Options of eval.experiments.list.
@@ -595,6 +704,94 @@ function eval.rules.all_items(check, options) end
 ---@field message? string what went wrong
 ---@field permanent? boolean true: a retry cannot help
 ---@field code? string a short name of the cause, kept with the result
+
+---Options of eval.metrics.accuracy.
+---@class evalua.metrics_accuracy_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+
+---Options of eval.metrics.precision.
+---@class evalua.metrics_precision_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+---@field average? string|number|boolean "macro" (default), "micro", "weighted", or the one label that counts
+
+---Options of eval.metrics.recall.
+---@class evalua.metrics_recall_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+---@field average? string|number|boolean "macro" (default), "micro", "weighted", or the one label that counts
+
+---Options of eval.metrics.f1.
+---@class evalua.metrics_f1_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+---@field average? string|number|boolean "macro" (default), "micro", "weighted", or the one label that counts
+
+---Options of eval.metrics.kappa.
+---@class evalua.metrics_kappa_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+---@field weights? "none"|"linear"|"quadratic" how much a disagreement counts; default none: all alike
+---@field labels? any[] all labels in their order; numbers are in order without it
+
+---Options of eval.metrics.alpha.
+---@class evalua.metrics_alpha_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+---@field level? "nominal"|"ordinal"|"interval" default nominal
+---@field labels? any[] all labels in their order; numbers are in order without it
+
+---Options of eval.metrics.pearson.
+---@class evalua.metrics_pearson_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+
+---Options of eval.metrics.spearman.
+---@class evalua.metrics_spearman_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+
+---Options of eval.metrics.kendall.
+---@class evalua.metrics_kendall_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+
+---Options of eval.metrics.mae.
+---@class evalua.metrics_mae_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+
+---Options of eval.metrics.rmse.
+---@class evalua.metrics_rmse_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+
+---Options of eval.metrics.calibration_error.
+---@class evalua.metrics_calibration_error_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+---@field bins? integer equal bins of probability; default 10
+---@field positive? any the truth that counts as 1; default true and 1
+
+---Options of eval.metrics.auc.
+---@class evalua.metrics_auc_options
+---@field prediction? string|fun(result: evalua.result): any what is measured; default "output"
+---@field truth? string|fun(result: evalua.result): any what is right; default "ground_truth"
+---@field scorers? string[] the labels, else the scores, of these two scorers are compared
+---@field positive? any the truth that counts as 1; default true and 1
 
 ---Options of eval.param.
 ---@class evalua.param_options
@@ -640,24 +837,30 @@ function eval.rules.all_items(check, options) end
 ---@field each? string every slice of this field by itself: "metadata.lang"
 ---@field margin? number how much worse is no worse
 ---@field alpha? number significance level, 0.05
----@field cluster? string set `cluster` on the experiment (not available yet)
+---@field cluster? string field whose equal values belong together; default that of the experiment
 
 ---Options of eval.rules.max_cost.
 ---@class evalua.rules_max_cost_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
 ---@field per? "run"|"item" default run
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 
 ---Options of eval.rules.max_latency.
 ---@class evalua.rules_max_latency_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
 ---@field percentile? number 50, 95, 99 or 100 (the slowest, the default)
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 
 ---Options of eval.rules.no_new_failures.
 ---@class evalua.rules_no_new_failures_options
 ---@field inconclusive? "pass"|"fail" what inconclusive means for this rule
 ---@field min_n? integer fewer scored results than this are no data
+---@field slice? string only results of this slice: "metadata.lang=de"
+---@field each? string every slice of this field by itself: "metadata.lang"
 
 ---Options of eval.rules.no_regression.
 ---@class evalua.rules_no_regression_options
@@ -667,7 +870,7 @@ function eval.rules.all_items(check, options) end
 ---@field each? string every slice of this field by itself: "metadata.lang"
 ---@field margin? number how much worse is no worse
 ---@field alpha? number significance level, 0.05
----@field cluster? string set `cluster` on the experiment (not available yet)
+---@field cluster? string field whose equal values belong together; default that of the experiment
 
 ---Options of eval.rules.no_worse.
 ---@class evalua.rules_no_worse_options
@@ -677,7 +880,7 @@ function eval.rules.all_items(check, options) end
 ---@field each? string every slice of this field by itself: "metadata.lang"
 ---@field margin? number how much worse is no worse
 ---@field alpha? number significance level, 0.05
----@field cluster? string set `cluster` on the experiment (not available yet)
+---@field cluster? string field whose equal values belong together; default that of the experiment
 
 ---Options of eval.rules.pass_rate.
 ---@class evalua.rules_pass_rate_options
@@ -732,6 +935,7 @@ function eval.rules.all_items(check, options) end
 ---@field first_byte_timeout? number|string until the first byte of the answer
 ---@field max_bytes? integer limit of the body, decompressed (default 67108864)
 ---@field redirects? integer how many are followed; 0: the redirect is the answer (default 5)
+---@field cache? boolean|evalua.cache_mode the mode where neither the run nor the experiment names one; false: never
 
 ---Options of eval.http.
 ---@class evalua.http_options
@@ -748,6 +952,7 @@ function eval.rules.all_items(check, options) end
 ---@field first_byte_timeout? number|string until the first byte of the answer
 ---@field max_bytes? integer limit of the body, decompressed (default 67108864)
 ---@field redirects? integer how many are followed; 0: the redirect is the answer (default 5)
+---@field cache? boolean|evalua.cache_mode the mode where neither the run nor the experiment names one; false: never
 
 ---Options of a reply of evalua mock.
 ---@class evalua.mock_reply

@@ -1023,7 +1023,7 @@ LUA
   evalua run inside.eval.lua -e inside --format json
   expect 4
   [[ "$(each 'R["x"]["error"]["message"]')" == *"inside an item"* ]]
-  [[ "$(each 'R["y"]["error"]["message"]')" == *"inside an item"* ]]
+  [[ "$(each 'R["y"]["error"]["message"]')" == *'there is no dataset "other"'* ]]
   equal "$(each 'R["z"]["status"]')" ok
   equal "$(query 'select count(*) from experiments')" 1
 }

@@ -5,9 +5,37 @@ setup() {
   EVALUA=${EVALUA:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/build/evalua}
   export EVALUA LC_ALL=C.UTF-8
   unset EVALUA_STORE NO_COLOR CI GITHUB_ACTIONS GITHUB_STEP_SUMMARY
+  export EVALUA_TEST_MARK=$$_$RANDOM$SRANDOM # every process that the test starts has it in its environment
   work=$BATS_TEST_TMPDIR/work
   mkdir -p "$work"
   cd "$work"
+}
+
+teardown() { nothing_left; }
+
+# The processes that carry the mark of this test (or another). One that is dead and waits to be reaped has none.
+marked() {
+  env -u EVALUA_TEST_MARK grep -lzsx "EVALUA_TEST_MARK=${1:-$EVALUA_TEST_MARK}" /proc/[0-9]*/environ || true
+}
+
+# After a test no process of its is left; those that are just ending get two seconds.
+nothing_left() {
+  local left file
+  [ -n "${BATS_TEST_COMPLETED:-}" ] || { end_marked; return 0; } # it has failed already
+  for _ in {1..40}; do
+    left=$(marked)
+    [ -z "$left" ] && return 0
+    sleep 0.05
+  done
+  echo "the test has left processes behind:"
+  for file in $left; do echo "  ${file//[^0-9]/}: $(tr '\0' ' ' <"${file%environ}cmdline")"; done
+  end_marked
+  return 1
+}
+
+end_marked() {
+  local file
+  for file in $(marked); do kill -9 "${file//[^0-9]/}" 2>/dev/null || true; done
 }
 
 # Runs the program; $status, $output (stdout alone) and $stderr are what it did.

@@ -22,61 +22,6 @@ whole() {
   equal "$(query 'pragma integrity_check')" ok
 }
 
-# killed_after MS COMMAND...: runs the program and kills it -9 after so long.
-killed_after() {
-  local ms=$1
-  shift
-  "$EVALUA" "$@" >>out.jsonl 2>>err.txt 3>&- &
-  local pid=$!
-  sleep "$(printf '0.%03d' "$ms")"
-  kill -9 "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
-}
-
-# Everything that the stream had reported is stored.
-reported_is_stored() {
-  python3 - <<'PY' >reported.txt
-import json
-ids = set()
-for line in open("out.jsonl"):
-    try: event = json.loads(line)
-    except ValueError: continue
-    if event["type"] == "item": ids.add(event["item_id"])
-print("\n".join(sorted(ids)))
-PY
-  query 'select item_id from results' | LC_ALL=C sort >stored.txt
-  equal "$(sed '/^$/d' reported.txt | LC_ALL=C sort | comm -23 - stored.txt)" ""
-}
-
-kill_and_resume() { # MS OF THE RUN, MS OF THE FIRST RESUME
-  rm -rf .evalua out.jsonl err.txt
-  echo "killed after $1 ms, its resume after $2 ms"
-  killed_after "$1" run long.eval.lua --format jsonl --workers 2
-  [ "$(query 'select count(*) from experiments' 2>/dev/null || echo 0)" = 1 ] || return 0 # before anything was stored
-  reported_is_stored
-  killed_after "$2" resume 1 --format jsonl --workers 2
-  reported_is_stored
-  "$EVALUA" resume 1 >resumed.txt 2>>err.txt || { cat err.txt; return 1; }
-  whole 600
-  equal "$(query 'select count(*) from experiments')" 1
-  equal "$(query 'select status from experiments')" completed
-}
-
-@test "kill -9 before the first commit, then resume: every item once" {
-  long_suite
-  for round in 1 2 3 4 5 6 7 8 9 10; do kill_and_resume $((20 + RANDOM % 100)) $((RANDOM % 100)); done
-}
-
-@test "kill -9 between commits, then resume: every item once" {
-  long_suite
-  for round in 1 2 3 4 5 6 7 8 9 10; do kill_and_resume $((120 + RANDOM % 250)) $((50 + RANDOM % 100)); done
-}
-
-@test "kill -9 during a resume, then resume: every item once" {
-  long_suite
-  for round in 1 2 3 4 5 6 7 8 9 10; do kill_and_resume $((100 + RANDOM % 100)) $((100 + RANDOM % 200)); done
-}
-
 @test "kill -9 of a worker or of all of them does not lose or double an item" {
   long_suite
   "$EVALUA" run long.eval.lua --workers 2 >out.txt 2>err.txt 3>&- &

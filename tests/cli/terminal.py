@@ -27,24 +27,29 @@ def open_terminal():
             os.rmdir(place)
 
 
-arguments = sys.argv[1:]
-master, slave = open_terminal()
-if arguments[0] == "--columns":
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, int(arguments[1]), 0, 0))
-    arguments = arguments[2:]
-child = os.fork()
-if child == 0:
-    for descriptor in 0, 1, 2:
-        os.dup2(slave, descriptor)
-    os.close(master)
-    os.execvp(arguments[0], arguments)
-os.close(slave)
-while True:
-    try:
-        written = os.read(master, 65536)
-    except OSError:
-        break
-    if not written:
-        break
-    os.write(1, written)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+def main():
+    arguments = sys.argv[1:]
+    master, slave = open_terminal()
+    if arguments[0] == "--columns":
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, int(arguments[1]), 0, 0))
+        arguments = arguments[2:]
+    child = os.fork()
+    if child == 0:
+        for descriptor in 0, 1, 2:
+            os.dup2(slave, descriptor)
+        os.close(master)
+        os.execvp(arguments[0], arguments)
+    os.close(slave)
+    while True:
+        try:
+            written = os.read(master, 65536)
+        except OSError:
+            break
+        if not written:
+            break
+        os.write(1, written)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -63,7 +63,7 @@ t.test("options are checked, with the nearest right name", function()
   t.raises(function() options.parse("run", "--limit") end, "wants N")
   t.raises(function() options.parse("run", "--dry-run=1") end, "takes no value")
   t.raises(function() options.parse("run", "--seed", "1", "--seed", "2") end, "twice")
-  t.raises(function() options.parse("compare", "1") end, "too few")
+  t.raises(function() options.parse("score", "1") end, "too few")
   t.equal(options.parse("exec", "s.lua", "--limit")[2], "--limit")
 end)
 

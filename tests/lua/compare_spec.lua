@@ -147,6 +147,7 @@ t.test("one-sided items, changed items and failed targets are said", function()
   runs.e2.items.i0002 = { status = "timeout" }
   local c = compared(runs, nil, nil, { dataset_version = 4 })
   t.equal(c.items, { paired = 5, only_baseline = { "i0006" }, only_candidate = { "i0007" }, changed = { "i0005" } })
+  t.equal(c.failed, { baseline = {}, candidate = { "i0002" } })
   t.equal(c.scorers.exact.n, 3)
   t.equal(c.scorers.exact.n_one_sided, 1)
   t.equal(c.version_mismatch, { baseline = 1, candidate = 4, added = { "n1" }, removed = { "o1", "o2" },
@@ -237,8 +238,11 @@ t.test("a verdict under another alpha has another interval", function()
   t.equal(compare.verdict(entry, { alpha = 0.001, margin = 0.1 }), "no_worse")
 end)
 
-t.test("unfinished runs and other datasets are warned of", function()
-  local c = compared(runs_of(5, 1, 0), nil, { status = "interrupted" }, { dataset_id = "x", dataset_name = "other" })
+t.test("unfinished runs are warned of, other datasets refused unless asked", function()
+  local other = { dataset_id = "x", dataset_name = "other" }
+  t.raises(function() compared(runs_of(5, 1, 0), nil, nil, other) end,
+    "#1 qa is over dataset tickets and #2 qa over dataset other.*%-%-across%-datasets")
+  local c = compared(runs_of(5, 1, 0), { across_datasets = true }, { status = "interrupted" }, other)
   local text = table.concat(c.warnings, "\n")
   t.matches(text, "the baseline #1 qa is interrupted")
   t.matches(text, "different datasets, tickets and other")

@@ -105,7 +105,7 @@ t.test("scorers: functions get ids, two of one id are refused", function()
 end)
 
 t.test("options whose machinery comes later say so", function()
-  for _, option in ipairs { "cache = 'use'", "metrics = {}", "limits = {}" } do
+  for _, option in ipairs { "context = {}" } do
     t.raises(function() resolve(("eval.experiment { name = 'e', dataset = 'd', %s }"):format(option)) end,
       "is not available yet")
   end

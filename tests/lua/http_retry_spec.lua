@@ -76,11 +76,11 @@ end)
 
 t.test("templates: places become text, JSON or the value itself", function()
   local item = { id = "a", input = { q = "x y", n = { 1, 2 } }, metadata = { lang = "de" } }
-  t.equal(template.text("{{id}}/{{ input.q }}?{{json input.n}}", item, message.escape), "a/x%20y?%5B1%2C2%5D")
-  t.equal(template.value({ a = "{{input.n}}", b = "q: {{input.q}}", c = 3, d = "{{item.metadata.lang}}" }, item),
+  t.equal(template.compile_text("{{id}}/{{ input.q }}?{{json input.n}}", message.escape)(item), "a/x%20y?%5B1%2C2%5D")
+  t.equal(template.compile({ a = "{{input.n}}", b = "q: {{input.q}}", c = 3, d = "{{item.metadata.lang}}" })(item),
     { a = { 1, 2 }, b = "q: x y", c = 3, d = "de" })
-  t.equal(template.value("{{input.n.2}}", item), 2)
-  local ok, problem = pcall(template.text, "{{input.p}}", item)
+  t.equal(template.compile("{{input.n.2}}")(item), 2)
+  local ok, problem = pcall(template.compile_text("{{input.p}}"), item)
   t.ok(not ok)
   t.equal(problem.code, "bad_template")
   t.matches(problem.message, "item a has no input.p")

@@ -6,7 +6,7 @@ local strict = require "evalua.strict"
 
 for _, name in ipairs {
   "command", "dataset", "datasets", "experiment", "experiments", "expect", "failure", "fetch", "http",
-  "mock", "param", "rules", "source",
+  "metrics", "mock", "param", "rules", "source",
   "spawn", "target", "workflow",
 } do
   require("evalua." .. name)
@@ -65,7 +65,7 @@ t.test("every name of eval is annotated", function()
   for name in pairs(eval) do
     t.ok(annotations:find("\nfunction eval%." .. name .. "%(") or annotations:find("\neval%." .. name .. " = "), name)
   end
-  for _, group in ipairs { "scorers", "rules", "datasets", "experiments", "reducers" } do
+  for _, group in ipairs { "scorers", "rules", "datasets", "experiments", "metrics", "reducers" } do
     for name in next, eval[group] do
       local full = group .. "%." .. name
       t.ok(annotations:find("\nfunction eval%." .. full .. "%(") or annotations:find("\neval%." .. full .. " = "),

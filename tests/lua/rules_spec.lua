@@ -202,7 +202,8 @@ t.test("arguments are checked where they are written", function()
   wrong(function() builders.max_latency "2 parsecs" end, "eval.rules.max_latency")
   wrong(function() builders.max_latency("2s", { percentile = 42 }) end, "must be 50, 95, 99 or 100")
   wrong(function() builders.no_regression("exact", { margin = -1 }) end, "margin")
-  wrong(function() builders.max_cost(1, { slice = "metadata.lang=de" }) end, "slice")
+  wrong(function() builders.max_cost(1, { slice = "metadata.lang" }) end, "slice")
+  wrong(function() builders.no_regression("exact", { cluster = "" }) end, "cluster")
   wrong(function() return builders.at_leest end, 'did you mean "at_least"')
   wrong(function() rules.custom("x") end, "must be a function")
   t.equal(builders.at_least({ id = "exact" }, 1).scorer, "exact", "a handle is as good as its id")
@@ -278,7 +279,13 @@ t.test("slice and each judge parts of the run", function()
   t.equal((part { slice = "metadata.lang=fr" }), "no_data")
   t.equal((part { each = "metadata.country" }), "no_data")
   t.equal(status(builders.at_least("exact", 0, { slice = "metadata.lang=en" })), "no_data", "no slices at hand")
-  slices.within = function(_, _, value) return entry(value == "de" and "regressed" or "no_worse", { p_value = .03 }) end
+  slices.parts = function(_, _, values)
+    local parts = {}
+    for _, value in ipairs(values) do
+      parts[value] = entry(value == "de" and "regressed" or "no_worse", { p_value = .03 })
+    end
+    return parts
+  end
   local rule = builders.no_regression("exact", { slice = "metadata.lang=de" })
   t.equal(judge(rule, summary(), comparison "no_worse", { slices = slices }), "fail")
   rule = builders.no_regression("exact", { each = "metadata.lang" })

@@ -262,7 +262,11 @@ static eva_result_head sample_head(int passed) {
                            .output_repaired = 1,
                            .started_at_ms = 1790000000123,
                            .completed_at_ms = 1790000000456,
-                           .latency_ms = 333.25};
+                           .latency_ms = 333.25,
+                           .met_memory = 1,
+                           .tokens = 1234,
+                           .cost = 0.125,
+                           .stop_reason = EVA_TEXT_LITERAL("bad key")};
 }
 
 static void result_heads_round_trip(void **state) {
@@ -280,6 +284,10 @@ static void result_heads_round_trip(void **state) {
     assert_int_equal(got.passed, passed);
     assert_true(got.started_at_ms == sent.started_at_ms && got.completed_at_ms == sent.completed_at_ms);
     check_f64(got.latency_ms, 333.25);
+    assert_int_equal(got.met_memory, 1);
+    check_f64(got.tokens, 1234);
+    check_f64(got.cost, 0.125);
+    check_text(got.stop_reason, EVA_TEXT_LITERAL("bad key"));
     check_text(got.item_id, sent.item_id);
     for (size_t len = 0; len < out.len; len++) {
       eva_buf part = exact_copy(&out, len);

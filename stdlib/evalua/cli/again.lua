@@ -2,6 +2,7 @@
 
 local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
+local secrets = require "evalua.secrets"
 local strict = require "evalua.strict"
 local suite_code = require "evalua.suite_code"
 local summary_module = require "evalua.summary"
@@ -22,16 +23,26 @@ end
 -- ==== The suite ====
 
 local function load_suite(record, stored)
-  if not stored.suite_path then
-    fail.usage("experiment %s was started by a script, not by `evalua run SUITE`; run that script again", title(record))
+  if not stored.suite_path or stored.started_by then
+    fail.usage("experiment %s was started by a script%s, so its target and scorers are there only while that script "
+      .. "runs; run the script again. What it has stored stays: evalua show %d", title(record),
+      stored.started_by and (" (%s)"):format(stored.started_by) or "", record.number)
   end
   if not stored.suite_text and not sys.exists(stored.suite_path) then
     fail.usage("experiment %s: its suite %s is gone", title(record), stored.suite_path)
   end
   local params = {}
-  for name, value in next, summary_module.decoded(record.params) or {} do params[name] = tostring(value) end
-  return require("evalua.suite").load(stored.suite_path,
-    { params = params, check_params = true, text = stored.suite_text })
+  for name, value in next, summary_module.decoded(record.params) or {} do
+    params[name] = secrets.restore(tostring(value))
+  end
+  local text = stored.suite_text and secrets.restore(stored.suite_text, true)
+  local ok, suite = pcall(require("evalua.suite").load, stored.suite_path,
+    { params = params, check_params = true, text = text })
+  if ok then return suite end
+  if text and fail.is_failure(suite) then -- of cases: nobody has seen the lines of that text
+    suite.message = suite.message:gsub(stored.suite_path:gsub("%p", "%%%0") .. ":%d+: ", "")
+  end
+  error(suite, 0)
 end
 
 local function find_experiment(suite, record, stored)
@@ -142,33 +153,6 @@ local function idle_message(store, record, jobs)
   return store:job_count(record.id, "failed") == 0 and "no item failed; nothing to retry" or nil
 end
 
-local function report(parsed, store, experiment, record, settings)
-  local jsonl, output = require "evalua.report.jsonl", require "evalua.cli.output"
-  local json_report, pretty = require "evalua.report.json", require "evalua.report.pretty"
-  local format, stdout, listeners = parsed.format or "pretty", output.stdout(), {}
-  if format == "jsonl" then listeners[1] = jsonl.writer(stdout.write, store) end
-  local bar = require("evalua.report.progress").reporter(experiment.name)
-  settings.on_event = function(event)
-    for _, listener in ipairs(listeners) do listener:event(event) end
-    if format == "jsonl" then stdout.flush() end
-    bar:event(event)
-  end
-  local ok, summary = pcall(require("evalua.runner").continue, experiment, record, settings)
-  bar:clear()
-  if not ok then error(summary, 0) end
-  for _, listener in ipairs(listeners) do listener:done(summary) end
-  if format == "json" then
-    json_report.run(stdout.write, store, { summary }, summary.verdict or "none")
-  elseif format == "pretty" then
-    pretty.summary(pretty.view(stdout.write), store, summary)
-  end
-  if format ~= "pretty" then
-    for _, line in ipairs(pretty.problems(store, summary)) do sys.stderr_write(line .. "\n") end
-  end
-  stdout.flush()
-  return summary.exit_code or fail.codes.ok
-end
-
 ---Runs `evalua resume` or `evalua retry`.
 ---@param command "resume"|"retry"
 ---@param jobs "missing"|"failed"
@@ -181,25 +165,33 @@ function again.run(command, jobs, ...)
     sys.stdout_write(options.help(command))
     return 0
   end
-  local store = require("evalua.store_context").open(parsed.store, { create = false })
+  sys.claim_stdout()
+  local report = require("evalua.cli.run_report").of(parsed)
+  local store_context = require "evalua.store_context"
+  store_context.set_timeout(parsed.store_timeout, "--store-timeout")
+  local store = store_context.open(parsed.store, { create = false })
   local named = require("evalua.cli.ref").resolve(store, parsed[1])
   take(store, named)
   local stored = summary_module.decoded(named.options) or {}
   local idle = idle_message(store, named, jobs)
   if idle then return nothing(store, named, idle) end
+  require("evalua.cache").set_command_line(parsed.cache or stored.cache)
   local experiment = find_experiment(load_suite(named, stored), named, stored)
   local reduction = require("evalua.trials").of_record(named)
   check_target(named, stored, experiment.target)
   check_scorers(named, experiment)
   check_code(named, stored, experiment)
   check_items(store, named, reduction and reduction.trials or 1)
-  local exit_code = report(parsed, store, experiment, named, {
-    store = store, jobs = jobs, workers = parsed.workers, inconclusive = parsed.inconclusive or stored.inconclusive,
-    max_concurrency = parsed.max_concurrency or stored.max_concurrency,
-    baseline = stored.baseline ~= json.null and stored.baseline or nil,
-  })
-  store:close()
-  return exit_code
+  local stated = stored.baseline ~= json.null and stored.baseline or nil
+  report:open(store)
+  report:run(require("evalua.cli.plan").title(experiment), function(on_event)
+    return require("evalua.runner").continue(experiment, named, {
+      store = store, jobs = jobs, workers = parsed.workers, inconclusive = parsed.inconclusive or stored.inconclusive,
+      max_concurrency = parsed.max_concurrency or stored.max_concurrency, baseline = parsed.baseline or stated,
+      cache = parsed.cache or stored.cache, cache_file = parsed.cache_file or stored.cache_file, on_event = on_event,
+    })
+  end)
+  return report:finish()
 end
 
 return again

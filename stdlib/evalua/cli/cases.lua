@@ -1,6 +1,7 @@
 -- A file of cases without a suite: writes the suite that `evalua run cases.jsonl --command ... -s ...` stands for.
 
 local fail = require "evalua.cli.fail"
+local secrets = require "evalua.secrets"
 local strict = require "evalua.strict"
 local shell_words = require "evalua.cli.shell_words"
 local sys = require "evalua.native.sys"
@@ -100,11 +101,57 @@ local function mapping_of(text, path)
   return "{ " .. table.concat(parts, ", ") .. " }"
 end
 
+-- The name of the environment variable that stands for a key on the command line: `--api-key X` gives API_KEY.
+local function name_of_key(option, value)
+  local base = option:upper():gsub("[^%w]+", "_")
+  if not base:match("^%a%w%w") then base = "COMMAND_VALUE" end
+  local name, count = base, 1
+  while os.getenv(name) and os.getenv(name) ~= value do
+    count = count + 1
+    name = ("%s_%d"):format(base, count)
+  end
+  return name
+end
+
+-- Looks for a key in a word: `--api-key X`, `--api-key=X`, `API_KEY=X`, or what looks like one by itself.
+local function find_key(word, previous)
+  local option, value = word:match("^(%-*[%a_][%w_-]*)=(.+)$")
+  if not option then option, value = previous and previous:match("^%-%-?%a[%w_-]*$") or "", word end
+  if secrets.redact(value) ~= value then return nil end
+  local name = name_of_key((option:gsub("^%-+", "")), value)
+  secrets.consider(name, value)
+  if secrets.redact(value) == value then return nil end
+  require("evalua.param").give(name, value)
+  sys.stderr_write(("evalua: the key in --command is not stored; `evalua resume` and `evalua retry` read it from the "
+    .. "environment variable %s\n"):format(name))
+  return name, value
+end
+
+-- A word of the command as Lua: keys are read from the environment, so that the suite holds none.
+local function word_expression(word, previous)
+  local name, value = find_key(word, previous)
+  local parts, at = {}, 1
+  local function add_text(text) if text ~= "" then parts[#parts + 1] = ("%q"):format(text) end end
+  local function add_key(key, first, last)
+    add_text(word:sub(at, first - 1))
+    parts[#parts + 1] = ("eval.env %q"):format(key)
+    at = last + 1
+  end
+  if name then add_key(name, #word - #value + 1, #word) end
+  for key in (name and "" or secrets.redact(word)):gmatch("%[([%w_]+)%]") do
+    local known = os.getenv(key)
+    local first, last = word:find(known or "\0", at, true)
+    if first then add_key(key, first, last) end
+  end
+  add_text(word:sub(at))
+  return #parts > 0 and table.concat(parts, " .. ") or '""'
+end
+
 local function target_lines(command)
   local argv, problem = shell_words.split(command)
   if not argv then fail.usage("--command %s: %s", command, problem) end
   local quoted = {}
-  for position, word in ipairs(argv) do quoted[position] = ("%q"):format(word) end
+  for position, word in ipairs(argv) do quoted[position] = word_expression(word, argv[position - 1]) end
   return ("  target = eval.command { id = %q, argv = { %s }, cwd = %q },\n"):format(
     (argv[1]:match("([^/]+)$") or "command"), table.concat(quoted, ", "), sys.cwd())
 end

@@ -24,6 +24,7 @@ function filters.ids(values)
   for _, value in ipairs(values) do
     if value:sub(1, 1) == "@" then
       local path = value:sub(2)
+      require("evalua.files_read").add(path)
       local text, problem = sys.read_file(path, ID_FILE_BYTES_MAX)
       if not text then fail.usage("--items %s: %s", value, tostring(problem)) end
       for line in text:gmatch("[^\r\n]+") do add(ids, seen, (line:match("^%s*(.-)%s*$"))) end

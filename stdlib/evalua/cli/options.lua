@@ -99,6 +99,10 @@ local function read_option(parsed, command, spec, arguments, position)
     return 1
   end
   local used = 1
+  if not value and option.alone then -- may stand without a value; with one it is written --name=VALUE
+    store_value(parsed, command, option, written, option.alone)
+    return 1
+  end
   if not value then
     value, used = arguments[position + 1], 2
     if value == nil then fail.usage("%s: %s wants %s after it", command, written, option.value) end
@@ -158,7 +162,7 @@ function options.help(command)
   list[#list + 1] = help_option
   for _, option in ipairs(list) do
     local left = ("  %s--%s%s"):format(option.short and ("-" .. option.short .. ", ") or "    ", option.name,
-      option.value and (" " .. option.value) or "")
+      option.value and ((option.alone and "" or " ") .. option.value) or "")
     rows[#rows + 1] = { left, option.help .. (option.many and " (may repeat)" or "") }
     if #left <= most then width = math.max(width, #left) end
   end

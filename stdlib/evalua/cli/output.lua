@@ -2,6 +2,7 @@
 
 local fail = require "evalua.cli.fail"
 local formats = require "evalua.report.formats"
+local secrets = require "evalua.secrets"
 local strict = require "evalua.strict"
 local sys = require "evalua.native.sys"
 
@@ -15,7 +16,7 @@ local PIECES_BYTES = 65536
 ---@return string format
 function output.format_of(path, endings)
   endings = endings or formats.endings
-  local ending = path:match("%.([%w_]+)$")
+  local ending = path:match("[^/]%.(gitlab%.json)$") or path:match("%.([%w_]+)$")
   for _, known in ipairs(endings) do if ending == known then return formats.by_ending[known] end end
   local near = ending and strict.nearest(ending, endings)
   fail.usage("-o %s: the ending says the format; there are .%s and .%s%s", path,
@@ -65,7 +66,7 @@ function output.file(path)
     os.remove(temporary)
     fail.incomplete("-o %s: writing failed: %s", path, tostring(reason))
   end
-  local writer = buffered(function(piece) checked(handle:write(piece)) end)
+  local writer = buffered(function(piece) checked(handle:write(secrets.redact(piece))) end)
   function writer.close()
     writer.flush()
     checked(handle:close())

@@ -216,7 +216,8 @@ function plan.runner_options(options, store, ids, filter, on_event)
     store = store, items = ids, where = filter, limit = options.limit, sample = options.sample, seed = options.seed,
     workers = options.workers, max_concurrency = options.max_concurrency, note = options.note, tags = tags,
     baseline = options.baseline_named, command_line = options.command_line, inconclusive = options.inconclusive,
-    trials = options.trials, failed_from = options.failed_from_items, on_event = on_event,
+    trials = options.trials, failed_from = options.failed_from_items, on_event = on_event, cache = options.cache,
+    cache_file = options.cache_file,
   }
 end
 

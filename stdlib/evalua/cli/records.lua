@@ -16,6 +16,20 @@ function records.decode(raw)
   return value
 end
 
+-- What people said after the summary was stored.
+local function with_reviews(store, record, stored)
+  if record.baseline_file then return stored end
+  local reviewers = store.reviewers and store:reviewers(record.id) or {}
+  if #reviewers == 0 then return stored end
+  local built = require("evalua.summary").build(store, record)
+  for _, reviewer in ipairs(reviewers) do
+    local key = "human/" .. reviewer.name
+    stored.scorers = stored.scorers or {}
+    stored.scorers[key] = built.scorers[key]
+  end
+  return stored
+end
+
 ---The summary of an experiment: the stored one, or, where it did not finish, one computed from its rows.
 ---@param store table
 ---@param record table of ref.resolve
@@ -24,9 +38,22 @@ function records.summary(store, record)
   local stored = records.decode(record.summary)
   if type(stored) == "table" and next(stored) ~= nil and record.status ~= "interrupted"
     and record.status ~= "running" then
-    return stored
+    return with_reviews(store, record, stored)
   end
   return require("evalua.summary").build(store, record)
+end
+
+---The score sets of a run as reports show them; nil where there are none.
+---@param store table
+---@param record table
+---@return table[]|nil
+function records.score_sets(store, record)
+  if record.baseline_file then return nil end
+  local sets = store:score_sets(record.run_id or record.id) or {}
+  if #sets == 0 then return nil end
+  local shown = json.array {}
+  for position, set in ipairs(sets) do shown[position] = require("evalua.score_sets").object(set) end
+  return shown
 end
 
 ---How far an experiment is: done, failed and total.

@@ -14,6 +14,8 @@ REF names one experiment of the store:
   latest          the newest one; latest~2 is two before it
   NAME            the newest one of that name; NAME~1 is the one before it
   NAME[variant]   the newest one of that variant: 'qa[prompt=short]', also with ~N
+  REF@SET         a run with the scores of a score set that `evalua score` made: 12@rescored, latest@rescored, where
+                  runs are compared or shown
   FILE            a baseline file that `evalua accept` wrote (*.json), where runs are compared or shown; FILE[variant]
 ]]
 
@@ -62,15 +64,38 @@ local function file_of(text, options)
   return require("evalua.baseline_store").add(baseline.resolve(text, options.variant))
 end
 
+-- The run and the set of "REF@SET"; an experiment's name may contain an @, too.
+local function set_of(store, text)
+  local base, set = require("evalua.score_sets").split(text)
+  if not base or not store or store:experiments({ name = text, limit = 1 })[1] then return nil end
+  return base, set
+end
+
 ---The experiment that `text` names. Raises a failure (exit 2) where there is none, or more than one.
 ---@param store table|nil an open store; nil: only files are found
 ---@param text string
----@param options { files: boolean|nil, variant: string|nil }|nil files: baseline files are taken, too, of this variant;
----  evalua.baseline_store.over(store) knows them
+---@param options { files: boolean|nil, variant: string|nil, sets: boolean|nil, set: string|nil }|nil files: baseline
+---  files are taken, too, of this variant; evalua.baseline_store.over(store) knows them. sets: score sets are taken,
+---  too; set: the one that is meant where the text names none
 ---@return table record of the experiment
 function ref.resolve(store, text, options)
-  local file = file_of(text, options or {})
+  options = options or {}
+  local file = file_of(text, options)
   if file then return file end
+  local base, set = set_of(store, text)
+  if set and not options.sets then
+    fail.usage("%s: this command takes a run as a whole, not one of its score sets; name it %s", text, base)
+  end
+  set = set or options.set
+  if not set then return ref.run(store, text) end
+  return require("evalua.score_sets").over(store, ref.run(store, base or text), set, text)
+end
+
+---The run that `text` names: no file, no score set. Raises a failure (exit 2) as ref.resolve.
+---@param store table|nil
+---@param text string
+---@return table record
+function ref.run(store, text)
   if not store then fail.usage("%s: there is no store here yet; `evalua run` makes one", text) end
   if text:match("^%d+$") then
     local number = math.tointeger(tonumber(text))
@@ -104,7 +129,8 @@ end
 ---@return string
 function ref.title(record)
   local variant = record.variant
-  return ("%s%s #%d"):format(record.name, variant and variant ~= "" and (" [%s]"):format(variant) or "", record.number)
+  return ("%s%s #%d%s"):format(record.name, variant and variant ~= "" and (" [%s]"):format(variant) or "",
+    record.number, record.score_set and ("@" .. record.score_set) or "")
 end
 
 return ref

@@ -1,0 +1,29 @@
+/* Requests over all workers, by host and key: each takes a permit before it is sent and says with what answer it ended. How
+ * many permits a host has is learnt, see adaptive.h. A service of the desk, named "hosts".
+ *
+ * Those who wait are served in the order they came, tries that were refused before first ones. Who can come back later
+ * (an item that has done nothing yet) is sent away with the time to come back where the wait would be long, so that it
+ * does not hold a slot that items of other hosts could use. */
+#ifndef EVA_ENGINE_HOSTS_H
+#define EVA_ENGINE_HOSTS_H
+
+#include <uv.h>
+
+#include "engine/adaptive.h"
+#include "engine/desk.h"
+
+typedef struct eva_hosts eva_hosts;
+
+/* Serves at `desk`; waits on `loop`, which must run once more after eva_hosts_close. */
+eva_hosts *eva_hosts_open(uv_loop_t *loop, eva_desk *desk);
+void eva_hosts_close(eva_hosts *hosts);
+
+enum { EVA_HOST_IS_RETRY = 1, EVA_HOST_CAN_COME_BACK = 2 };
+
+/* The request for a permit of the host `name`. It is granted with an empty answer, or refused with the code "later" and the
+ * milliseconds to wait as message. */
+void eva_hosts_put_request(eva_buf *out, eva_text name, uint8_t flags);
+/* What a permit is closed with. `wait_ms` is what a refusal asked for, 0: nothing. */
+void eva_hosts_put_outcome(eva_buf *out, eva_host_answer answer, double wait_ms);
+
+#endif

@@ -1,0 +1,75 @@
+-- What items use of models: tokens, cost and steps. It is charged to the running item as soon as it is reported, so
+-- that limits hold while the item runs; the coordinator adds it up for the budget of the run.
+
+local engine = require "evalua.native.engine"
+local process_failure = require "evalua.process_failure"
+
+local usage = {}
+
+local is_used = false -- in this process: most targets report nothing
+
+local codes = { tokens = "token_limit", cost = "cost_limit", steps = "step_limit" }
+
+local function number(value)
+  if type(value) == "number" and value == value and value > 0 and value < math.huge then return value end
+  return 0
+end
+
+-- Tokens of a usage record: the total that it names, else input and output.
+local function tokens_of(record)
+  local total = number(record.total_tokens)
+  return total > 0 and total or number(record.input_tokens) + number(record.output_tokens)
+end
+
+local function whole(value) return math.tointeger(value) or value end
+
+-- Raises where the item has used too much.
+local function check(name, used, limit)
+  if not name then return end
+  process_failure.raise {
+    message = ("the item has used %s %s; the limit (%s) is %s"):format(tostring(whole(used)),
+      name == "cost" and "of cost" or name, name, tostring(whole(limit))),
+    code = codes[name], status = "limited", permanent = true,
+  }
+end
+
+---Charges what one call has used to the running item. Raises (status limited) where a limit of the item is passed.
+---Outside of items nothing is counted.
+---@param record table {input_tokens, output_tokens, total_tokens, cost, steps}, each may be absent
+function usage.add(record)
+  is_used = true
+  check(engine.charge(tokens_of(record), number(record.cost), number(record.steps), number(record.input_tokens),
+    number(record.output_tokens)))
+end
+
+---Charges what the target returned beside its output (`usage`, and the steps of `trajectory`), beyond what its calls
+---have reported: the same tokens are not counted twice. Raises where a limit of the item is passed, also where that was
+---reported before and the target went on.
+---@param info table|nil
+function usage.settle(info)
+  if info == nil or info.usage == nil and info.trajectory == nil then
+    if is_used then check(engine.charge()) end
+    return nil
+  end
+  is_used = true
+  local record = type(info.usage) == "table" and info.usage or {}
+  local trajectory = type(info.trajectory) == "table" and info.trajectory or {}
+  local tokens, cost, steps = engine.spent()
+  if not tokens then return nil end
+  local list = type(trajectory.steps) == "table" and trajectory.steps or trajectory
+  return check(engine.charge(math.max(0, tokens_of(record) - tokens), math.max(0, number(record.cost) - cost),
+    math.max(0, #list - steps)))
+end
+
+---What the running item has reported so far, as a usage record; nil where it is nothing.
+---@return table|nil
+function usage.spent()
+  if not is_used then return nil end
+  local tokens, cost, _, input, output = engine.spent()
+  if not tokens or tokens == 0 and cost == 0 then return nil end
+  local function known(value) return value > 0 and whole(value) or nil end
+  return { input_tokens = known(input), output_tokens = known(output), cost = known(cost),
+    total_tokens = tokens ~= input + output and known(tokens) or nil }
+end
+
+return usage

@@ -1,0 +1,210 @@
+#!/usr/bin/env bats
+# Items that never end, with 100 good ones beside them: each is a timeout, and no good one pays for it.
+load ../cli/helper
+
+# neighbours FILE ITEM_TIMEOUT: a suite of 100 good items with the bad ones of stdin (lines `name = function...,`)
+# spread among them.
+neighbours() {
+  { cat <<'LUA'
+local bad = {
+LUA
+    cat
+    cat <<LUA
+}
+local names, items = {}, {}
+for name in pairs(bad) do names[#names + 1] = name end
+table.sort(names)
+local every = 100 // #names
+for number = 1, 100 do
+  items[#items + 1] = { id = "good" .. number, input = number, ground_truth = number }
+  if number % every == every // 2 and names[number // every + 1] then
+    items[#items + 1] = { id = names[number // every + 1], input = names[number // every + 1] }
+  end
+end
+eval.experiment { name = "neighbours", dataset = items, max_concurrency = 100 + #names, item_timeout = "$2",
+  scorers = { eval.scorers.exact },
+  target = function(input)
+    if bad[input] then return bad[input]() end
+    eval.sleep(input)
+    local sum = 0
+    for value = 1, 10000 do sum = sum + value end
+    return input
+  end }
+LUA
+  } | suite "$1"
+}
+
+# held COUNT SECONDS: exactly so many timeouts, 100 ok, in time, and no process left.
+held() {
+  local left
+  equal "$(query "select status || ' ' || count(*) from results group by status order by 1")" \
+    "$(printf 'ok 100\ntimeout %d' "$1")"
+  equal "$(query "select distinct error ->> 'code' from results where status <> 'ok'")" timeout
+  equal "$(query "select count(*) from scores where score = 1")" 100
+  [ "$took" -le $(($2 * 1000)) ] || { echo "the run took $took ms"; return 1; }
+  left=$(grep -lzsx "EVALUA_TEST_MARK=$mark" /proc/[0-9]*/environ || true)
+  [ -z "$left" ] || { echo "still alive: $left"; return 1; }
+}
+
+run_marked() {
+  mark=neighbours_$SRANDOM$SRANDOM
+  local begin=${EPOCHREALTIME/./}
+  EVALUA_TEST_MARK=$mark evalua run "$@"
+  took=$(((${EPOCHREALTIME/./} - begin) / 1000))
+}
+
+@test "a loop, a loop in pcall, backtracking, a silent server, a child that ignores SIGTERM: 5 timeouts, 100 ok" {
+  echo 'return { ["GET /silent"] = { silent = true } }' >mock.lua
+  "$EVALUA" mock mock.lua >port.json 2>mock.txt 3>&- &
+  server=$!
+  for _ in {1..100}; do [ -s port.json ] && break; sleep 0.05; done
+  port=$(python3 -c 'import json; print(json.load(open("port.json"))["port"])')
+  neighbours five.eval.lua 1s <<LUA
+  loop = function() while true do end end,
+  pcalls = function() while true do pcall(function() while true do end end) end end,
+  pattern = function() return (("a"):rep(28)):find(("a?"):rep(28) .. ("a"):rep(28)) end,
+  server = function() return eval.fetch { url = "http://127.0.0.1:$port/silent" }.body end,
+  child = function()
+    return eval.spawn { argv = { "sh", "-c", "trap '' TERM INT HUP; while :; do sleep 0.1; done" } }.stdout
+  end,
+LUA
+  run_marked five.eval.lua
+  kill "$server"
+  wait "$server" || true
+  expect 4
+  held 5 10
+}
+
+@test "nested pcalls, an xpcall handler, __close, __gc, a wrap inside a coroutine: 5 timeouts, 100 ok" {
+  neighbours nested.eval.lua 1s <<'LUA'
+  nested = function()
+    local function deep(level)
+      if level == 0 then while true do end end
+      while true do pcall(deep, level - 1) end
+    end
+    deep(50)
+  end,
+  handler = function()
+    while true do xpcall(error, function() while true do end end, "x") end
+  end,
+  close = function()
+    local guard <close> = setmetatable({}, { __close = function() while true do end end })
+    local _ = guard
+    error "leave"
+  end,
+  finalizer = function()
+    setmetatable({}, { __gc = function() while true do end end })
+    collectgarbage()
+    collectgarbage()
+  end,
+  wrapped = function()
+    local outer = coroutine.create(function()
+      local inner = coroutine.wrap(function() while true do pcall(function() while true do end end) end end)
+      while true do pcall(inner) end
+    end)
+    while true do coroutine.resume(outer) end
+  end,
+LUA
+  run_marked nested.eval.lua
+  expect 4
+  held 5 10
+}
+
+@test "xpcall handlers that raise, __close that waits, new wraps, resumes of each other, metamethods: timeouts, 100 ok" {
+  neighbours odd.eval.lua 1s <<'LUA'
+  handler_raises = function()
+    while true do xpcall(error, function() error "again" end, "x") end
+  end,
+  handler_calls = function()
+    local function handler() return xpcall(error, handler, "deeper") end
+    while true do xpcall(error, handler, "x") end
+  end,
+  close_waits = function()
+    while true do
+      pcall(function()
+        local guard <close> = setmetatable({}, { __close = function() while true do pcall(eval.sleep, 10) end end })
+        local _ = guard
+        while true do end
+      end)
+    end
+  end,
+  new_wraps = function()
+    while true do coroutine.wrap(function() coroutine.wrap(function() for _ = 1, 1000 do end end)() end)() end
+  end,
+  ping_pong = function()
+    local a, b
+    a = coroutine.create(function() while true do coroutine.resume(b) coroutine.yield() end end)
+    b = coroutine.create(function() while true do coroutine.yield() end end)
+    while true do coroutine.resume(a) end
+  end,
+  index = function()
+    local strange = setmetatable({}, { __index = function() while true do end end })
+    while true do pcall(function() return strange.field end) end
+  end,
+  sorted = function()
+    local list = {}
+    for index = 1, 1000 do list[index] = index end
+    while true do pcall(table.sort, list, function() while true do end end) end
+  end,
+  replaced = function()
+    while true do pcall(string.gsub, ("x"):rep(100), "x", function() while true do end end) end
+  end,
+  everything = function()
+    while true do eval.all { function() while true do end end, function() eval.sleep "60s" end } end
+  end,
+  all_closes = function()
+    eval.all { function()
+      local guard <close> = setmetatable({}, { __close = function() while true do end end })
+      local _ = guard
+      eval.sleep "60s"
+    end }
+  end,
+  text = function()
+    while true do pcall(tostring, setmetatable({}, { __tostring = function() while true do end end })) end
+  end,
+LUA
+  run_marked odd.eval.lua
+  expect 4
+  held 11 60
+}
+
+@test "long calls of C: rep, gsub, sort, concat, format, find, match, move, len: timeouts, 100 ok" {
+  neighbours giant.eval.lua 1s <<'LUA'
+  rep = function() while true do local _ = #("0123456789"):rep(10000000) end end,
+  gsub = function()
+    local text = ("ab"):rep(5000000)
+    while true do text:gsub("a", "a") end
+  end,
+  sort = function()
+    local list = {}
+    for index = 1, 2000000 do list[index] = (index * 7919) % 2000003 end
+    while true do
+      table.sort(list)
+      table.sort(list, function(a, b) return a > b end)
+    end
+  end,
+  concat = function()
+    local list = {}
+    for index = 1, 2000000 do list[index] = "0123456789" end
+    while true do local _ = #table.concat(list, ", ") end
+  end,
+  format = function() while true do local _ = ("%99.99f"):format(1e300) end end,
+  find = function()
+    local text = ("a"):rep(300000)
+    return text:find(".-.-.-b")
+  end,
+  plain_find = function()
+    local text, sought = ("a"):rep(5000000), ("a"):rep(50000) .. "b"
+    while true do text:find(sought, 1, true) end
+  end,
+  match = function() return (("a"):rep(3000)):match("^(a-)(a-)(a-)(a-)b$") end,
+  table_move = function() while true do table.move({}, 1, 100000000, 2, {}) end end,
+  utf8 = function()
+    local text = ("ü"):rep(3000000)
+    while true do utf8.len(text) end
+  end,
+LUA
+  run_marked giant.eval.lua
+  expect 4
+  held 10 40
+}
