@@ -7,9 +7,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sanitizer.h"
 #include "base/secrets.h"
 #include "lua/call.h"
 #include "lua/embedded.h"
+
+#if EVA_SANITIZED /* whatever the environment says: no report passes for an ordinary failure */
+const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
+const char *__asan_default_options(void) { return "exitcode=99:detect_leaks=1"; }
+const char *__ubsan_default_options(void) { return "exitcode=99:print_stacktrace=1"; }
+#endif
 
 enum { PATH_SIZE = 4096, COMMAND_NAME_MAX = 64 };
 

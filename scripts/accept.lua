@@ -3,6 +3,7 @@
 local baseline = require "evalua.baseline"
 local fail = require "evalua.cli.fail"
 local gate = require "evalua.gate"
+local noise = require "evalua.noise"
 local options = require "evalua.cli.options"
 local ref = require "evalua.cli.ref"
 local store_context = require "evalua.store_context"
@@ -33,7 +34,9 @@ end
 
 local function check(record)
   local title = ref.title(record)
-  if record.status == "running" then
+  if noise.is_name(record.name) then
+    fail.usage("accept: %s is a run of --noise, which is nobody's baseline", title)
+  elseif record.status == "running" then
     fail.usage("accept: %s is still running", title)
   elseif record.status ~= "completed" then
     fail.usage("accept: %s is %s, not completed; a baseline needs every result%s", title, record.status,

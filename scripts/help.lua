@@ -26,6 +26,7 @@ local topics = {
 ]],
   environment = [[
 EVALUA_STORE  the store, where --store does not name one
+EVALUA_STORE_TIMEOUT  how long to wait for a store that another process has locked (default 30s)
 EVALUA_CACHE  the request cache, where neither --cache-file nor the experiment names one
 NO_COLOR      no colours when set to anything
 ]],

@@ -41,11 +41,12 @@ local function experiments()
     local counts = records.counts(store, record)
     record.counts = counts
     rows[position] = {
-      id = record.id, number = record.number, name = record.name, variant = record.variant, status = record.status,
+      id = record.id, experiment_id = record.id, number = record.number, name = record.name,
+      variant = record.variant or json.null, status = record.status,
       verdict = record.verdict or "none", total_items = record.total_items, done_count = counts.done,
       failed_count = counts.failed, passed_count = counts.passed, dataset_name = record.dataset_name,
       dataset_version = record.dataset_version, target_id = record.target_id, suite = record.suite,
-      created_at = record.created_at, started_at = record.started_at, completed_at = record.completed_at,
+      created_at = record.created_at, started_at = record.started_at, completed_at = record.completed_at or json.null,
       description = record.description, tags = records.decode(record.tags),
       score_sets = is_json and records.score_sets(store, record) or nil,
     }

@@ -42,7 +42,8 @@ summary.score_sets = records.score_sets(store, record)
 if parsed.by then
   if record.baseline_file then fail.usage("show --by: a baseline file has no fields of items; name a run") end
   local slices = require "evalua.slices"
-  local built = slices.build(store, record, parsed.by)
+  local built = slices.build(store, record, parsed.by,
+    { metrics = require("evalua.measurement").stored(store, record) })
   for _, field in ipairs(parsed.by) do
     local is_known = false
     for value in pairs(built[field]) do is_known = is_known or value ~= slices.NONE end

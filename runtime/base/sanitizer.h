@@ -1,5 +1,5 @@
-/* What differs where the program is built with AddressSanitizer: workers, which leave by _exit, report their own leaks, and
- * a report of any process of a run ends all of it with EVA_SANITIZER_EXIT, so that no test passes over one. */
+/* What differs where the program is built with AddressSanitizer: workers, which leave by _exit, report their own leaks,
+ * and a report of any process of a run ends all of it with EVA_SANITIZER_EXIT, so that no test passes over one. */
 #ifndef EVA_BASE_SANITIZER_H
 #define EVA_BASE_SANITIZER_H
 

@@ -268,7 +268,8 @@ static int is_bare(eva_text text, size_t at, size_t len) {
   size_t before = at, after = at + len;
   while (before > 0 && strchr(" \t\r\n", text.data[before - 1])) before--;
   while (after < text.len && strchr(" \t\r\n", text.data[after])) after++;
-  return (before == 0 || strchr(":,[", text.data[before - 1])) && (after == text.len || strchr(",]}", text.data[after]));
+  if (before > 0 && !strchr(":,[", text.data[before - 1])) return 0;
+  return after == text.len || strchr(",]}", text.data[after]) != NULL;
 }
 
 int eva_secrets_redact(eva_text text, eva_buf *out) {

@@ -1,5 +1,5 @@
-/* Values that must never be stored or shown: keys from the environment. Whatever leaves the process for the store, a log or
- * a report goes through eva_secrets_redact, which puts `[NAME]` in the place of the value and of its usual encodings
+/* Values that must never be stored or shown: keys from the environment. Whatever leaves the process for the store, a log
+ * or a report goes through eva_secrets_redact, which puts `[NAME]` in the place of the value and of its usual encodings
  * (base64, percent-encoding, JSON escapes).
  *
  * One set for the process; forked workers inherit it. Not thread-safe; there is one thread. */
@@ -15,8 +15,8 @@ enum {
   EVA_SECRET_FOUND_BYTES = 8     /* of a value that only looks like a key */
 };
 
-/* Adds a value under the name that will stand for it. Too short a value, and a word that the program itself uses (a status),
- * are left alone. The first name of a value counts. */
+/* Adds a value under the name that will stand for it. Too short a value, and a word that the program itself uses (a
+ * status), are left alone. The first name of a value counts. */
 void eva_secrets_add(const char *name, eva_text value);
 /* Adds the value of an environment variable if its name or the value itself looks like a key; the password of a URL. */
 void eva_secrets_consider(const char *name, const char *value);

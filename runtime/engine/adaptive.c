@@ -17,8 +17,11 @@ void eva_adaptive_start(eva_adaptive *host) {
 
 uint32_t eva_adaptive_limit(const eva_adaptive *host) { return host->limit < 1 ? 1 : (uint32_t)host->limit; }
 
+int eva_adaptive_is_hopeless(const eva_adaptive *host) { return host->closings >= EVA_ADAPTIVE_PATIENCE; }
+
 int eva_adaptive_may_begin(const eva_adaptive *host, uint64_t now_ns) {
-  return host->in_flight < eva_adaptive_limit(host) && now_ns >= host->closed_until_ns;
+  int is_room = host->in_flight < eva_adaptive_limit(host) || eva_adaptive_is_hopeless(host);
+  return is_room && now_ns >= host->closed_until_ns;
 }
 
 uint32_t eva_adaptive_begin(eva_adaptive *host) {
@@ -73,6 +76,7 @@ static void refuse(eva_adaptive *host, uint64_t wait_ns, uint64_t now_ns) {
   if (wait_ns == 0 || (!is_closed && !is_closing)) return;
   if (now_ns + wait_ns > host->closed_until_ns) host->closed_until_ns = now_ns + wait_ns;
   host->recent_begun = host->recent_refused = 0;
+  host->closings += !is_closed;
 }
 
 void eva_adaptive_end(eva_adaptive *host, uint32_t epoch, eva_host_answer answer, uint64_t wait_ns, uint64_t now_ns) {
@@ -80,6 +84,7 @@ void eva_adaptive_end(eva_adaptive *host, uint32_t epoch, eva_host_answer answer
   if (wait_ns > wait_max_ns) wait_ns = wait_max_ns;
   host->in_flight--;
   if (answer == EVA_HOST_NEUTRAL) return;
+  if (answer == EVA_HOST_OK) host->closings = 0;
   if (answer == EVA_HOST_REFUSED) refuse(host, wait_ns, now_ns);
   if (epoch != host->epoch || now_ns < host->cooldown_until_ns) return;
   host->round.answers++;

@@ -7,7 +7,9 @@
  * answers to older requests and those of the cooldown count for nothing. Other failures stop growth and never cut.
  *
  * A host that refuses more than half of the last requests (about as many as are under way, at least 4) and says how long
- * to wait is left alone until then. Requests count from their beginning, as refusals come faster than answers. */
+ * to wait is left alone until then. Requests count from their beginning, as refusals come faster than answers. One that
+ * has to be left alone EVA_ADAPTIVE_PATIENCE times without a good answer between is hopeless: its limit says nothing any
+ * more, and waiting for it counts as being refused. The first good answer ends that. */
 #ifndef EVA_ENGINE_ADAPTIVE_H
 #define EVA_ENGINE_ADAPTIVE_H
 
@@ -17,6 +19,7 @@ enum {
   EVA_ADAPTIVE_START = 20,
   EVA_ADAPTIVE_ROUND_MIN = 20,
   EVA_ADAPTIVE_RECENT_MIN = 4,
+  EVA_ADAPTIVE_PATIENCE = 5,
   EVA_ADAPTIVE_COOLDOWN_MS = 1000,      /* or as long as the host asks to wait */
   EVA_ADAPTIVE_CLOSED_MS_MAX = 120000
 };
@@ -35,6 +38,7 @@ typedef struct eva_adaptive {
   uint32_t epoch; /* grows with every cut */
   uint64_t cooldown_until_ns;
   uint64_t closed_until_ns;
+  int closings; /* since the last good answer */
   double recent_begun, recent_refused; /* faded: each request that begins makes older ones count less */
   struct { /* so far */
     uint32_t answers, refused, failed, peak;
@@ -43,6 +47,7 @@ typedef struct eva_adaptive {
 
 void eva_adaptive_start(eva_adaptive *host);
 uint32_t eva_adaptive_limit(const eva_adaptive *host);                /* at least 1 */
+int eva_adaptive_is_hopeless(const eva_adaptive *host);
 int eva_adaptive_may_begin(const eva_adaptive *host, uint64_t now_ns);
 uint32_t eva_adaptive_begin(eva_adaptive *host); /* returns the epoch, for the end */
 /* `wait_ns` is what a refusal asked for, 0: nothing. */

@@ -102,7 +102,7 @@ static uint64_t stay_away_ns(host *of, uint64_t now_ns) {
   const eva_adaptive *adaptive = &of->adaptive;
   uint64_t least = (uint64_t)COME_BACK_MS_MIN * 1000000;
   if (adaptive->closed_until_ns > now_ns + least) return adaptive->closed_until_ns - now_ns;
-  if (adaptive->is_slow_start || of->waiting < eva_adaptive_limit(adaptive)) return 0;
+  if (adaptive->is_slow_start || eva_adaptive_is_hopeless(adaptive) || of->waiting < eva_adaptive_limit(adaptive)) return 0;
   if (of->come_back_ns < now_ns + (uint64_t)of->mean_ns) of->come_back_ns = now_ns + (uint64_t)of->mean_ns;
   of->come_back_ns += (uint64_t)(of->mean_ns / adaptive->limit);
   return of->come_back_ns - now_ns > least ? of->come_back_ns - now_ns : least;
@@ -146,7 +146,7 @@ static void on_ask(void *context, eva_slip *slip, eva_text request) {
   if (away) {
     char text[32];
     snprintf(text, sizeof text, "%.0f", (double)away / 1e6 + 1);
-    eva_slip_fail(slip, "later", text);
+    eva_slip_fail(slip, eva_adaptive_is_hopeless(&of->adaptive) ? "refused" : "later", text);
     return;
   }
   visit *made = eva_alloc_zeroed(1, sizeof *made);

@@ -20,8 +20,8 @@ void eva_hosts_close(eva_hosts *hosts);
 
 enum { EVA_HOST_IS_RETRY = 1, EVA_HOST_CAN_COME_BACK = 2 };
 
-/* The request for a permit of the host `name`. It is granted with an empty answer, or refused with the code "later" and the
- * milliseconds to wait as message. */
+/* The request for a permit of the host `name`. It is granted with an empty answer, or refused with the milliseconds to wait
+ * as message and the code "later", or "refused" where the host is hopeless and this counts as its answer. */
 void eva_hosts_put_request(eva_buf *out, eva_text name, uint8_t flags);
 /* What a permit is closed with. `wait_ms` is what a refusal asked for, 0: nothing. */
 void eva_hosts_put_outcome(eva_buf *out, eva_host_answer answer, double wait_ms);

@@ -71,7 +71,7 @@ static int push_host_permit(lua_State *L, uint64_t number, const eva_reply *repl
 }
 
 /* acquire("limit", name, max_concurrency, per_minute) -> permit: 0 is no bound.
- * acquire("host", name, is_retry, can_come_back) -> permit | nil, milliseconds, "later". */
+ * acquire("host", name, is_retry, can_come_back) -> permit | nil, milliseconds, "later" or "refused". */
 static int l_acquire(lua_State *L) {
   static const char *const kinds[] = {"limit", "host", NULL};
   int is_host = luaL_checkoption(L, 1, NULL, kinds);

@@ -471,12 +471,14 @@ static int l_paired_scores(lua_State *L) {
   return 3;
 }
 
-/* paired_items(baseline, candidate) -> {paired = n, only_baseline = {ids}, only_candidate = {ids}, changed = {ids}} */
+/* paired_items(baseline, candidate) -> {paired = n, only_baseline = {ids}, only_candidate = {ids}, changed = {ids}}, and
+ * the pairs for new_failures */
 static int l_paired_items(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
   eva_pair_query query = {.ids = {luaL_checkstring(L, 2), luaL_checkstring(L, 3)}};
   eva_error error;
   eva_pairs *pairs = push_pairs(L);
+  int pairs_index = lua_gettop(L);
   if (eva_pairs_load(store, &query, pairs, &error) != EVA_OK) return eva_push_error(L, &error);
   static const char *const names[] = {"changed", "only_baseline", "only_candidate"};
   lua_Integer counts[3] = {0}, paired = 0;
@@ -493,7 +495,8 @@ static int l_paired_items(lua_State *L) {
   for (int list = 2; list >= 0; list--) lua_setfield(L, result, names[list]);
   lua_pushinteger(L, paired);
   lua_setfield(L, result, "paired");
-  return 1;
+  lua_pushvalue(L, pairs_index);
+  return 2;
 }
 
 static int compare_size(const void *left, const void *right) {
@@ -538,8 +541,9 @@ static int l_score_changes(lua_State *L) {
   return 1;
 }
 
-/* new_failures(baseline, candidate, limit, reductions) -> list of {item_id, status} of the items that were fine in the
- * baseline and fail or do not pass in the candidate, their number. Changed items are left out. */
+/* new_failures(baseline, candidate, limit, reductions, pairs) -> list of {item_id, status} of the items that were fine
+ * in the baseline and fail or do not pass in the candidate, their number. Changed items are left out. The pairs of
+ * paired_items, where trials need no reducing, spare reading both runs again. */
 static int l_new_failures(lua_State *L) {
   static const char *const names[] = {"", "not passed", "error", "timeout", "limited"};
   eva_store *store = eva_lua_check_store(L, 1);
@@ -547,8 +551,9 @@ static int l_new_failures(lua_State *L) {
   lua_Integer limit = luaL_optinteger(L, 4, LUA_MAXINTEGER), count = 0;
   read_reductions(L, 5, query.reductions);
   eva_error error;
-  eva_pairs *pairs = push_pairs(L);
-  if (eva_pairs_load(store, &query, pairs, &error) != EVA_OK) return eva_push_error(L, &error);
+  int is_read = !lua_isnoneornil(L, 6);
+  eva_pairs *pairs = is_read ? luaL_checkudata(L, 6, PAIRS_TYPE) : push_pairs(L);
+  if (!is_read && eva_pairs_load(store, &query, pairs, &error) != EVA_OK) return eva_push_error(L, &error);
   lua_newtable(L);
   for (size_t index = 0; index < pairs->count; index++) {
     const eva_pair *pair = &pairs->list[index];

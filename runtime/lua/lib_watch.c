@@ -1,5 +1,5 @@
-/* evalua.native.watch: what `run --watch` needs of the system: runs of this program in the foreground, one after another,
- * pauses that a signal ends, and a process that outlives both. */
+/* evalua.native.watch: what `run --watch` needs of the system: runs of this program in the foreground, one after
+ * another, and pauses that a signal ends. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -102,7 +102,7 @@ static int l_run(lua_State *L) {
   return 3;
 }
 
-/* take(name) -> the value of an environment variable, which is gone then, so that no program we start sees it; or nil */
+/* take(name) -> the value of an environment variable, or nil; it is gone then, so that no program we start sees it */
 static int l_take(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   const char *value = getenv(name);

@@ -234,8 +234,8 @@ void eva_db_close(eva_db *db) {
   free(db);
 }
 
-/* The connection is left as it is: closing it here could checkpoint and remove the parent's log. It stays reachable, as it
- * is no leak. */
+/* The connection is left as it is: closing it here could checkpoint and remove the parent's log. It stays reachable, as
+ * it is no leak. */
 void eva_db_forget(eva_db *db) {
   static eva_db *forgotten;
   db->forgotten = forgotten;

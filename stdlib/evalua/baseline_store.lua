@@ -222,9 +222,9 @@ end
 
 local function is_failing(row) return row.status ~= "ok" or row.passed == false end
 
-function methods:new_failures(baseline_id, candidate_id, limit, reductions)
+function methods:new_failures(baseline_id, candidate_id, limit, reductions, read)
   if not is_of_file(baseline_id, candidate_id) then
-    return self.real:new_failures(baseline_id, candidate_id, limit, reductions)
+    return self.real:new_failures(baseline_id, candidate_id, limit, reductions, read)
   end
   local list, count = {}, 0
   each_pair(self, baseline_id, candidate_id, function(old, new)

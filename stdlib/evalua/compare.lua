@@ -415,7 +415,7 @@ function compare.pair(store, baseline, candidate, given)
     regressions = {}, improvements = {}, where = options.where }
   local context = context_of(store, baseline, candidate, options, comparison)
   comparison.cluster = context.cluster
-  comparison.items = compare_items.paired(store, baseline, candidate, options.within)
+  comparison.items, context.pairs = compare_items.paired(store, baseline, candidate, options.within)
   comparison.version_mismatch = compare_items.version_mismatch(store, baseline, candidate, comparison)
   compare_items.warn(comparison.items, comparison.warnings)
   local facts = { baseline = compare_items.facts(store, baseline, options.within),
@@ -424,6 +424,7 @@ function compare.pair(store, baseline, candidate, given)
   note_trials(context)
   compare_scores(context)
   compare_items.put_new_failures(context, facts.candidate.counts, reductions_of(context))
+  context.pairs = nil
   compare_items.put_facts(comparison, facts.baseline, facts.candidate)
   comparison.verdict = overall(comparison)
   if options.by then comparison.slices = require("evalua.compare_slices").build(context, options.by) end

@@ -98,12 +98,13 @@ end
 ---@param candidate table
 ---@param within nil|fun(item_id: string): boolean only these
 ---@return table items { paired, only_baseline, only_candidate, changed }
+---@return userdata|nil pairs what the store has read, for put_new_failures
 function compare_items.paired(store, baseline, candidate, within)
-  local items = must(store:paired_items(baseline.id, candidate.id))
-  if not within then return items end
+  local items, read = must(store:paired_items(baseline.id, candidate.id))
+  if not within then return items, read end
   local paired = count_paired(store, candidate, items, within)
   return { paired = paired, only_baseline = kept(items.only_baseline, within),
-    only_candidate = kept(items.only_candidate, within), changed = kept(items.changed, within) }
+    only_candidate = kept(items.only_candidate, within), changed = kept(items.changed, within) }, read
 end
 
 ---Says which items are on one side only or changed.
@@ -194,7 +195,7 @@ function compare_items.put_new_failures(context, counts, reductions)
   local list, count
   if context.store.new_failures then -- one statement of the store instead of two passes over the failures
     list, count = must(context.store:new_failures(context.baseline.id, context.candidate.id,
-      within and math.maxinteger or compare_items.LISTED_MAX, reductions))
+      within and math.maxinteger or compare_items.LISTED_MAX, reductions, not reductions and context.pairs or nil))
   else
     list, count = new_failures_by_rows(context)
   end

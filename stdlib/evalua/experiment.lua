@@ -65,7 +65,8 @@ local handle_metatable = {
   end,
 }
 
----Runs the experiment now and returns its summary; for scripts, a suite's experiments are run by `evalua run`.
+---Runs the experiment now and returns its summary, whose `results` are read from the store when asked for; for
+---scripts, a suite's experiments are run by `evalua run`.
 ---@param given table|nil options of the runner: store, limit, workers, seed
 ---@return table summary
 function handle_methods:run(given)
@@ -74,7 +75,8 @@ function handle_methods:run(given)
   resolved.started_by = resolved.place
   for key, value in next, given or {} do settings[key] = value end
   settings.store = settings.store or require("evalua.store_context").current()
-  return require("evalua.runner").run(resolved, settings)
+  local summary = require("evalua.runner").run(resolved, settings)
+  return require("evalua.result_record").attach(summary, settings.store)
 end
 
 -- The same name and variant twice would be one experiment in every report.

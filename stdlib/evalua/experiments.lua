@@ -3,6 +3,7 @@
 local options = require "evalua.options"
 local place = require "evalua.place"
 local strict = require "evalua.strict"
+local summary = require "evalua.summary"
 
 local experiments = {}
 
@@ -19,7 +20,8 @@ local compare_schema = options.schema("eval.experiments.compare", {
   { "margin", "number", min = 0, help = "how much worse still is no worse" },
   { "alpha", "number", min = 1e-12, max = 0.5, help = "level of the tests; default 1 - confidence" },
   { "confidence", "number", min = 0.5, max = 1 - 1e-12, help = "of the intervals; default 0.95" },
-  { "cluster", "text|boolean", help = 'field whose equal values belong together; default that of the run; false: none' },
+  { "cluster", "text|boolean",
+    help = "field whose equal values belong together; default that of the run; false: none" },
   { "scorer", "text|list", help = "only this scorer or metric, or these" },
   { "by", "list", of = "text", help = 'also by the values of fields, such as "metadata.lang"' },
   { "across_datasets", "boolean", help = "runs over different datasets, too, paired by item id alone" },
@@ -37,20 +39,35 @@ local function record_of(reference, takes_files)
   return require("evalua.cli.ref").resolve(store(), reference, { files = takes_files, sets = true })
 end
 
----The summary of a run.
+---The summary of a run; its `results` are read from the store when they are asked for.
 ---@param reference string|integer|table number, id, "latest", NAME, NAME~1, NAME[variant], or a summary
 ---@return table summary
 function experiments.get(reference)
-  return require("evalua.cli.records").summary(store(), record_of(reference))
+  local found = require("evalua.cli.records").summary(store(), record_of(reference))
+  return require("evalua.result_record").attach(found, store())
 end
 
----Records of runs, newest first.
+local JSON_FIELDS = { "metadata", "tags", "params", "git", "selection", "slices" }
+local INNER_FIELDS = { "summary", "scorers", "options", "metrics" } -- how the store keeps them is its own matter
+
+-- A record of the store as scripts see it: ids as a summary names them, values instead of JSON text.
+local function listed(record)
+  for _, name in ipairs(INNER_FIELDS) do record[name] = nil end
+  for _, name in ipairs(JSON_FIELDS) do record[name] = summary.decoded(record[name]) end
+  record.experiment_id, record.verdict = record.id, record.verdict or "none"
+  record.dataset = { name = record.dataset_name, version = record.dataset_version, digest = record.dataset_digest }
+  record.target = { type = record.target_type, id = record.target_id, version = record.target_version }
+  return record
+end
+
+---Runs, newest first: what a summary has that is known without reading results.
 ---@param given table|nil name, variant, status, limit
 ---@return table[]
 function experiments.list(given)
   local values = options.check(list_schema, given or {})
   local records, message = store():experiments(values)
   if not records then require("evalua.cli.fail").incomplete("%s", message) end
+  for position, record in ipairs(records) do records[position] = listed(record) end
   return records
 end
 

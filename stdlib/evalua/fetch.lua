@@ -258,6 +258,7 @@ local function send_permitted(values, request)
   else
     permits.answered(held, response)
   end
+  if values.model and not values.stream then require("evalua.model").report(values.model, response) end
   return response
 end
 

@@ -197,7 +197,8 @@ local function try(spec, values, retries)
   if not ok then
     local code = type(response) == "table" and response.code
     if type(response) == "table" then response.message = ("target '%s': %s"):format(spec.id, response.message) end
-    return nil, function() error(response, 0) end, retry.delay_after_failure(code, retries)
+    return nil, function() error(response, 0) end,
+      retry.delay_after_failure(code, retries) or type(response) == "table" and response.retry_ms
   end
   local status, problem, is_error = real_status(spec, response)
   if not is_error then return response end

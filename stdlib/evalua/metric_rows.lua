@@ -1,5 +1,5 @@
--- What metrics compare, read from a run: one row a result, one column an accessor. Read a page at a time; only the values
--- stay, and of a long one its digest.
+-- What metrics compare, read from a run: one row a result, one column an accessor. Read a page at a time; only the
+-- values stay, and of a long one its digest.
 
 local json = require "evalua.json"
 local metrics = require "evalua.metrics"
@@ -79,8 +79,8 @@ local function new_rows(accessors)
   return rows
 end
 
--- The rows of a baseline file: it keeps scores, labels and the predictions of the metrics; what is right stands with the
--- run that it is compared with.
+-- The rows of a baseline file: it keeps scores, labels and the predictions of the metrics; what is right stands with
+-- the run that it is compared with.
 local function of_sheet(sheet, accessors)
   local rows = new_rows(accessors)
   for position, row in ipairs(sheet.order) do

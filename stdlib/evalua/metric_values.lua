@@ -331,6 +331,9 @@ function metric_values.compare(metric, before, after, given)
     alpha = given.alpha, confidence = given.confidence, seed = given.seed,
     higher_is_better = metric.higher_is_better })
   entry.n = count_items(before, both)
+  if not entry.delta then
+    entry.verdict, entry.problem = "incomparable", "it has no value on the results that both runs have"
+  end
   if not COUNTS_ROWS[metric.kind] then entry.improved, entry.regressed, entry.same = nil, nil, nil end
   return entry
 end

@@ -178,7 +178,9 @@ local OF_SCORE = { score = true, label = true, rating = true }
 ---True for accessors of scores and labels.
 ---@param accessor string|function
 ---@return boolean
-function metrics.is_of_score(accessor) return type(accessor) == "string" and OF_SCORE[metrics.split(accessor)] == true end
+function metrics.is_of_score(accessor)
+  return type(accessor) == "string" and OF_SCORE[metrics.split(accessor)] == true
+end
 
 ---True where the average is one label and not a way to average.
 ---@param average any

@@ -169,6 +169,17 @@ function model.account(self, body, info)
   return full
 end
 
+---Reports what a request has used, for the limits of the item and the run.
+---@param self table a model
+---@param response table of eval.fetch
+function model.report(self, response)
+  if response.status < 200 or response.status > 299 then return end
+  local usage = usage_of_body(response.json)
+  if not usage then return end
+  usage.cost = self:cost(usage)
+  require("evalua.usage").add(usage)
+end
+
 ---Waits until the model may be asked.
 ---@param self table a model
 ---@return userdata|nil permit nil where it has no limits

@@ -75,6 +75,10 @@ function permits.take(values, host)
   local permit, wait, code = desk.acquire("host", host, (values.retries or 0) > 0, values.can_come_back)
   if permit then return setmetatable({ host = permit, model = of_model }, held_meta) end
   if of_model then of_model:release "unused" end
+  if code == "refused" then
+    process_failure.raise { code = "rate_limited", retry_ms = tonumber(wait),
+      message = ("%s refuses every request (429) and asks to wait again and again"):format(host:match "^%S+") }
+  end
   if code ~= "later" then error(wait, 0) end
   process_failure.raise { code = "deferred", message = "the host takes no more requests now",
     deferred_ms = tonumber(wait) }

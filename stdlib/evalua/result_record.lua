@@ -41,6 +41,19 @@ local function decoded(text)
   return value
 end
 
+-- The scores of a row, those that no step has without a step.
+local function scores_of(row)
+  local scores = {}
+  for position, score in ipairs(row.scores or {}) do
+    local copy = {}
+    for name, value in next, score do if value ~= json.null then copy[name] = value end end
+    if copy.step_id == "" then copy.step_id = nil end
+    copy.error, copy.metadata = decoded(copy.error), decoded(copy.metadata)
+    scores[position] = copy
+  end
+  return scores
+end
+
 ---The value of a field of a stored row.
 ---@param row table of store:results
 ---@param field string
@@ -48,6 +61,7 @@ end
 function result_record.value(row, field)
   if JSON_FIELDS[field] then return decoded(row[field]) end
   if BY_SCORER[field] then return by_scorer(row, field) end
+  if field == "scores" then return scores_of(row) end
   local value = row[field]
   if value == json.null then return nil end
   return value
@@ -109,6 +123,21 @@ function result_record.list(store, experiment_id)
         local value = self[index]
         if value ~= nil then return index, value end
       end
+    end,
+  })
+end
+
+---Gives a summary its `results`: the list above, made when it is first asked for.
+---@param summary table
+---@param store table
+---@return table summary itself
+function result_record.attach(summary, store)
+  local experiment_id, list = summary.experiment_id, nil
+  return setmetatable(summary, {
+    __index = function(_, field)
+      if field ~= "results" or not experiment_id then return nil end
+      list = list or result_record.list(store, experiment_id)
+      return list
     end,
   })
 end

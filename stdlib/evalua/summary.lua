@@ -337,7 +337,10 @@ function summary.build(store, experiment)
 end
 
 -- What is known but has no value is null in JSON, so that readers find the field.
-local NULL_FIELDS = { "variant", "completed_at", "latency_ms", "usage" }
+local NULL_FIELDS = { "variant", "started_at", "completed_at", "latency_ms", "usage", "git" }
+local NULL_SELECTION_FIELDS = { "items", "where", "limit", "sample" }
+local NULL_TARGET_FIELDS = { "type", "id", "version" }
+local NULL_GIT_FIELDS = { "commit", "branch", "dirty" }
 local NULL_SCORER_FIELDS = { "mean", "stderr", "ci", "min", "max", "p50", "pass_rate", "histogram" }
 local NULL_METRIC_FIELDS = { "value", "ci", "stderr" }
 
@@ -348,18 +351,75 @@ local function with_nulls(record, names)
   return copy
 end
 
----A copy of the summary for JSON output: known fields without a value are null, not left out.
+-- A map of such records; of none, or of null, an empty one.
+local function all_with_nulls(map, names)
+  local copies = {}
+  if type(map) ~= "table" then return copies end
+  for key, record in next, map do
+    copies[key] = type(record) == "table" and with_nulls(record, names) or record
+  end
+  return copies
+end
+
+local function slices_for_json(fields)
+  local copies = {}
+  if type(fields) ~= "table" then return copies end
+  for field, values in next, fields do
+    copies[field] = {}
+    for value, slice in next, values do
+      local copy = with_nulls(slice, { "latency_ms", "usage" })
+      copy.scorers = all_with_nulls(slice.scorers, NULL_SCORER_FIELDS)
+      if slice.metrics then copy.metrics = all_with_nulls(slice.metrics, NULL_METRIC_FIELDS) end
+      copies[field][value] = copy
+    end
+  end
+  return copies
+end
+
+---A copy of the summary for JSON output: known fields without a value are null, not left out, in slices too; the
+---selection of a run over all items has only nulls.
 ---@param record table
 ---@return table
 function summary.for_json(record)
   local copy = with_nulls(record, NULL_FIELDS)
-  copy.scorers = {}
-  for key, scorer in next, record.scorers or {} do copy.scorers[key] = with_nulls(scorer, NULL_SCORER_FIELDS) end
-  if type(record.metrics) == "table" then
-    copy.metrics = {}
-    for key, metric in next, record.metrics do copy.metrics[key] = with_nulls(metric, NULL_METRIC_FIELDS) end
-  end
+  copy.scorers = all_with_nulls(record.scorers, NULL_SCORER_FIELDS)
+  copy.metrics, copy.slices = all_with_nulls(record.metrics, NULL_METRIC_FIELDS), slices_for_json(record.slices)
+  copy.selection = with_nulls(type(record.selection) == "table" and record.selection or {}, NULL_SELECTION_FIELDS)
+  if type(record.target) == "table" then copy.target = with_nulls(record.target, NULL_TARGET_FIELDS) end
+  if type(record.git) == "table" then copy.git = with_nulls(record.git, NULL_GIT_FIELDS) end
   return copy
+end
+
+-- The record itself without its nulls, and those of its parts down to `depth`.
+local function without_nulls(record, depth)
+  for key, value in next, record do
+    if value == json.null then
+      record[key] = nil
+    elseif depth > 0 and type(value) == "table" then
+      without_nulls(value, depth - 1)
+    end
+  end
+  return record
+end
+
+local SLICE_DEPTH = 4 -- field, value, "scorers", scorer
+
+---A decoded stored summary as Lua code sees it: what has no value is nil, a run over all items has no selection.
+---@param stored table a decoded summary, which is changed
+---@return table stored
+function summary.from_json(stored)
+  for key, value in next, stored do
+    if value == json.null then stored[key] = nil end
+  end
+  for _, name in ipairs { "dataset", "target", "git", "selection", "latency_ms", "usage" } do
+    if type(stored[name]) == "table" then without_nulls(stored[name], 0) end
+  end
+  for _, name in ipairs { "scorers", "metrics" } do
+    if type(stored[name]) == "table" then without_nulls(stored[name], 1) end
+  end
+  if type(stored.slices) == "table" then without_nulls(stored.slices, SLICE_DEPTH) end
+  if type(stored.selection) == "table" and next(stored.selection) == nil then stored.selection = nil end
+  return stored
 end
 
 ---A score or mean as text: two decimals, more where they would all be zeros, none for large numbers.

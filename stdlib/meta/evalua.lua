@@ -295,6 +295,33 @@ function eval.sleep(time) end
 ---@return { code: integer?, signal: string?, stdout: string, stderr: string }
 function eval.spawn(options) end
 
+---@class evalua.limit
+---@field id string
+---@field max_concurrency integer?
+---@field requests_per_minute number?
+---@field wrap fun(self: evalua.limit, run: function): function the function, called under the limit every time
+---@overload fun(run: function, ...): ...
+
+---A limit over all workers, of how many run at a time and how many begin in a minute: `db(function() ... end)` waits for
+---its turn, calls the function and returns what that returns.
+---@param options evalua.limit_options
+---@return evalua.limit
+function eval.limit(options) end
+
+---@class evalua.model
+---@field id string
+---@field url string?
+---@field api_key string?
+---@field max_concurrency integer?
+---@field requests_per_minute number?
+---@field price { input: number?, output: number? }?
+---@field cost fun(self: evalua.model, usage: { input_tokens: number?, output_tokens: number? }?): number? in USD; nil where price or usage are unknown
+
+---What requests to a model need and must keep to. eval.fetch and eval.http take it as `model`.
+---@param options evalua.model_options
+---@return evalua.model
+function eval.model(options) end
+
 ---One HTTP request. Any status is a result; what gives no answer raises an error with a code: timeout, connect_failed,
 ---dns_failed, tls_failed, too_large, cut, bad_url, bad_answer, too_many_redirects, bad_redirect.
 ---@param options evalua.fetch_options
@@ -923,7 +950,8 @@ function eval.rules.all_items(check, options) end
 
 ---Options of eval.fetch.
 ---@class evalua.fetch_options
----@field url string http:// or https://
+---@field url? string http:// or https://; with a model also what comes behind the model's
+---@field model? string|evalua.model the id of a model, or what eval.model returned: its key and limits hold
 ---@field method? string GET, or POST where there is a body
 ---@field headers? table<string, string|number|false> names and values; false leaves one out that would be sent
 ---@field body? string text to send
@@ -937,10 +965,26 @@ function eval.rules.all_items(check, options) end
 ---@field redirects? integer how many are followed; 0: the redirect is the answer (default 5)
 ---@field cache? boolean|evalua.cache_mode the mode where neither the run nor the experiment names one; false: never
 
+---Options of eval.limit.
+---@class evalua.limit_options
+---@field id string limits of one id are one limit, in all workers
+---@field max_concurrency? integer how many calls run at a time
+---@field requests_per_minute? number how many calls begin in any minute
+
+---Options of eval.model.
+---@class evalua.model_options
+---@field id string how targets and requests name it
+---@field url? string what relative URLs of requests are put behind
+---@field api_key? string sent as `Authorization: Bearer` to that URL's host; use eval.env
+---@field max_concurrency? integer requests at a time, over all workers
+---@field requests_per_minute? number requests begun in any minute, over all workers
+---@field price? { input: number?, output: number? } USD for a million tokens
+
 ---Options of eval.http.
 ---@class evalua.http_options
 ---@field id string names it in experiments and results
----@field url string|fun(input: any, item: evalua.item): string a template, or function(input, item) -> url
+---@field url? string|fun(input: any, item: evalua.item): string with a model also what comes behind the model's
+---@field model? string|evalua.model the id of a model, or what eval.model returned: its key, limits and price hold
 ---@field method? string GET, or POST where there is a body
 ---@field headers? table<string, any>|fun(input: any, item: evalua.item): table<string, any>
 ---@field body? any a template: text as it is, a table as JSON; or function(input, item) -> text or table

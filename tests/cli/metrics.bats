@@ -86,6 +86,17 @@ print([round(sum(map(f1, labels)) / 3, 4), round((observed - chance) / (1 - chan
   prints "mine: its two values cannot be tested, because it is a function of the suite"
 }
 
+@test "functions of rules see the results as values; unknown fields are script errors" {
+  triage 0 'eval.rules.all_items(function(result) return result.output == "bug" or result.score.exact <= 1 and result.metadata.lang ~= nil end)'
+  evalua run triage.eval.lua
+  expect 0
+  prints "all 60 results satisfy it"
+  triage 0 'eval.rules.all_items(function(result) return result.otput == "bug" end)'
+  evalua run triage.eval.lua
+  expect 3
+  prints 'did you mean "output"?'
+}
+
 @test "a metric without a value, or whose function fails, is never a pass" {
   triage 0 'eval.rules.at_least("calibration", 0)' 'x = nil'
   sed -i 's/metrics = {/metrics = { calibration = eval.metrics.calibration_error { prediction = "output.confidence" },/' triage.eval.lua
@@ -212,6 +223,9 @@ LUA
   equal "$(json '"previous" in d["experiments"][0] or "baseline" in d["experiments"][0]')" false
   evalua plan --detect 0.05 --format json
   equal "$(json '[d["scorers"]["exact"]["within_source"], d["scorers"]["exact"]["needed"][0]["trials"] > 5]')" '["noise", true]'
+  evalua accept 'noisy (noise)'
+  expect 2
+  says "nobody's baseline"
   evalua run noisy.eval.lua --noise=1
   expect 2
   evalua run noisy.eval.lua --noise --baseline 1

@@ -3,11 +3,11 @@
 load helper
 
 teardown() {
-  nothing_left || return 1
   if [ -n "${pid:-}" ]; then
-    kill -9 "$pid" 2>/dev/null || true
+    kill -TERM "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   fi
+  nothing_left
 }
 
 # A suite of a module, a prompt and a CSV file.

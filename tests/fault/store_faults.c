@@ -1,11 +1,13 @@
-/* Preloaded into the program by store_faults.bats: from a given write to the store's files on, writing fails, as on a disk
- * that is full, gone, or mounted read-only meanwhile. Root is not stopped by permissions, so nothing simpler would do.
+/* Preloaded into the program by store_faults.bats: from a given write to the store's files on, writing fails, as on a
+ * disk that is full, gone, or mounted read-only meanwhile. Root is not stopped by permissions, so nothing simpler does.
  *
  * EVALUA_FAULT_ERRNO   the number of the error (28 ENOSPC, 30 EROFS, 5 EIO)
  * EVALUA_FAULT_AFTER   writes that still succeed
  * EVALUA_FAULT_PATH    a part of the path of the files that are meant
  * EVALUA_FAULT_NETWORK 1: every file system looks like NFS */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>

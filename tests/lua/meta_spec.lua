@@ -6,7 +6,7 @@ local strict = require "evalua.strict"
 
 for _, name in ipairs {
   "command", "dataset", "datasets", "experiment", "experiments", "expect", "failure", "fetch", "http",
-  "metrics", "mock", "param", "rules", "source",
+  "metrics", "limit", "mock", "model", "param", "rules", "source",
   "spawn", "target", "workflow",
 } do
   require("evalua." .. name)

@@ -151,6 +151,9 @@ t.test("two runs: the rows that both have, by the paired bootstrap", function()
   t.equal(compared(eval_metrics.f1(), before, after, { leaves_out = function(id) return id ~= "i4" end }).n, 1)
   t.equal(compared(eval_metrics.f1(), before, after, { leaves_out = function() return true end }).verdict,
     "incomparable")
+  local flat = metric_values.compare(eval_metrics.pearson(), rows_of { output = { 1, 1 }, ground_truth = { 1, 2 } },
+    rows_of { output = { 1, 2 }, ground_truth = { 1, 2 } }, { leaves_out = function() return false end })
+  t.equal({ flat.verdict, flat.delta, flat.ci }, { "incomparable" }, "one side has no value")
   local errors = compared(eval_metrics.mae(), { 1, 2 }, { 3, 4 })
   t.equal(errors.verdict, "incomparable", "labels are no numbers")
 end)

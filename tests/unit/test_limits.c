@@ -344,6 +344,23 @@ static void refusing_hosts_are_left_alone(void **state) {
   assert_true(eva_adaptive_may_begin(&host, now + 120 * SECOND));
 }
 
+static void patience_ends(void **state) {
+  (void)state;
+  eva_adaptive host;
+  uint64_t now = SECOND;
+  eva_adaptive_start(&host);
+  for (int closing = 0; closing < EVA_ADAPTIVE_PATIENCE; closing++) {
+    assert_false(eva_adaptive_is_hopeless(&host));
+    play(&host, 4096, 4096, SECOND, &now);
+    assert_false(eva_adaptive_may_begin(&host, now));
+    if (host.in_flight == 0 && eva_adaptive_limit(&host) == 1) play(&host, 4096, 4096, SECOND, &now);
+    now += 2 * SECOND;
+  }
+  assert_true(eva_adaptive_is_hopeless(&host));
+  eva_adaptive_end(&host, eva_adaptive_begin(&host), EVA_HOST_OK, 0, now);
+  assert_false(eva_adaptive_is_hopeless(&host));
+}
+
 static void hosts_do_not_meet(void **state) {
   bench *b = *state;
   for (uint32_t slot = 0; slot < 30; slot++) ask_host(b, &b->a, slot, "http://one", 0);
@@ -397,6 +414,7 @@ int main(void) {
       TEST(retries_go_first),       cmocka_unit_test(refusals_cut),
       TEST(closed_hosts_send_away), cmocka_unit_test(few_refusals_cut_nothing),
       cmocka_unit_test(failures_stop_growth_only), cmocka_unit_test(refusing_hosts_are_left_alone),
+      cmocka_unit_test(patience_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

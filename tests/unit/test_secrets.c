@@ -65,7 +65,8 @@ static void test_encodings(void **state) {
 static void test_names(void **state) {
   static const char *const keys[] = {"OPENAI_API_KEY", "github_token", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "KEY2",
                                      "MYSQL_PWD", "api-key", "SOMEKEY", NULL};
-  static const char *const others[] = {"PATH", "HOME", "TOKENIZERS_PARALLELISM", "MAX_TOKENS", "KEYBOARD", "AUTHOR", "", NULL};
+  static const char *const others[] = {"PATH", "HOME", "TOKENIZERS_PARALLELISM", "MAX_TOKENS", "KEYBOARD", "AUTHOR",
+                                       "", NULL};
   (void)state;
   for (const char *const *name = keys; *name; name++) assert_true(eva_secrets_is_name(*name));
   for (const char *const *name = others; *name; name++) assert_false(eva_secrets_is_name(*name));
@@ -81,13 +82,18 @@ static void test_environment(void **state) {
   size_t before = eva_secrets_count();
   eva_secrets_scan((char *const *)environment);
   assert_int_equal(eva_secrets_count() - before, 3);
-  assert_string_equal(redacted("tok-abcdefgh sk-0123456789abcdef u:hunter22@"), "[SOME_TOKEN] [PLAIN] u:[DATABASE_URL]@");
+  assert_string_equal(redacted("tok-abcdefgh sk-0123456789abcdef u:hunter22@"),
+                      "[SOME_TOKEN] [PLAIN] u:[DATABASE_URL]@");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_values),    cmocka_unit_test(test_names_are_harmless), cmocka_unit_test(test_numbers_stay_json),
-      cmocka_unit_test(test_encodings), cmocka_unit_test(test_names),              cmocka_unit_test(test_environment),
+      cmocka_unit_test(test_values),
+      cmocka_unit_test(test_names_are_harmless),
+      cmocka_unit_test(test_numbers_stay_json),
+      cmocka_unit_test(test_encodings),
+      cmocka_unit_test(test_names),
+      cmocka_unit_test(test_environment),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   eva_buf_free(&out);

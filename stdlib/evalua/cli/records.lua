@@ -38,7 +38,7 @@ function records.summary(store, record)
   local stored = records.decode(record.summary)
   if type(stored) == "table" and next(stored) ~= nil and record.status ~= "interrupted"
     and record.status ~= "running" then
-    return with_reviews(store, record, stored)
+    return with_reviews(store, record, require("evalua.summary").from_json(stored))
   end
   return require("evalua.summary").build(store, record)
 end
@@ -117,7 +117,7 @@ function records.version(store, dataset, wanted)
     #names > 0 and strict.hint(tostring(wanted), names, "aliases") or "", dataset.version)
 end
 
----A dataset as JSON prints it, without items.
+---A dataset as JSON prints it, without items: what is described but not given is null.
 ---@param dataset table
 ---@param version table
 ---@param aliases table?
@@ -125,8 +125,9 @@ end
 function records.dataset_object(dataset, version, aliases)
   return {
     name = dataset.name, id = dataset.id, version = version.version, digest = version.digest,
-    item_count = version.item_count, description = dataset.description, metadata = records.decode(dataset.metadata),
-    tags = records.decode(dataset.tags), owner = dataset.owner, created_at = dataset.created_at,
+    item_count = version.item_count, description = dataset.description or json.null,
+    metadata = records.decode(dataset.metadata) or json.null, tags = records.decode(dataset.tags) or json.null,
+    owner = dataset.owner or json.null, created_at = dataset.created_at,
     updated_at = dataset.updated_at, message = version.message, aliases = aliases,
     input_schema = records.decode(dataset.input_schema),
     ground_truth_schema = records.decode(dataset.ground_truth_schema),

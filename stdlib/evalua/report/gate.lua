@@ -48,7 +48,7 @@ local function scorer_text(key, scorer)
       scorer.only_in == "baseline" and "baseline" or "new run") or "no item has a score in both runs")
   end
   local over = ("over %s"):format(text.count(scorer.n, "item"))
-  if delta == 0 and scorer.regressed == 0 and scorer.improved == 0 then
+  if delta == 0 and (present(scorer.regressed) or 0) == 0 and (present(scorer.improved) or 0) == 0 then
     return ("%s is as it was: %s %s"):format(name, number(scorer.candidate_mean), over)
   end
   local moved = delta == 0 and "kept its mean" or ("%s by %s"):format(delta < 0 and "fell" or "rose",
@@ -61,8 +61,8 @@ local function scorer_text(key, scorer)
   if mde and mde <= math.abs(delta) then mde = nil end
   local found = mde and (" (so few show differences from %s on)"):format(number(mde)) or ""
   local before, now = text.two_numbers(scorer.baseline_mean + 0.0, scorer.candidate_mean + 0.0)
-  return ("%s %s: %s to %s %s%s%s; %d worse, %d better%s"):format(name, moved, before, now, over, interval, test,
-    scorer.regressed, scorer.improved, found)
+  local counts = present(scorer.regressed) and ("; %d worse, %d better"):format(scorer.regressed, scorer.improved) or ""
+  return ("%s %s: %s to %s %s%s%s%s%s"):format(name, moved, before, now, over, interval, test, counts, found)
 end
 
 local function title(summary)
@@ -152,14 +152,18 @@ local function put_warnings(view, comparison)
   end
 end
 
--- A line for each scorer that moved, the worst news first; one for all that are as they were.
+-- A line for each scorer that moved, and each metric, the worst news first; one for all that are as they were.
 local function scorer_lines(view, comparison, keys)
   local lines, same = {}, {}
   local function add(verdict, line)
     lines[#lines + 1] = ("  %s  %s"):format(view.paint(text.verdict_colour(verdict), (verdict:gsub("_", " "))), line)
   end
-  for _, key in ipairs(keys) do
-    local scorer = comparison.scorers[key]
+  local metrics = present(comparison.metrics) or {}
+  local all, tested = table.move(keys, 1, #keys, 1, {}), {}
+  for key, metric in pairs(metrics) do if present(metric.test) then tested[key] = metric end end
+  table.move(ordered(tested), 1, #ordered(tested), #all + 1, all)
+  for _, key in ipairs(all) do
+    local scorer = comparison.scorers[key] or tested[key]
     local line = scorer_text(key, scorer)
     if scorer.verdict == "no_worse" and line:find(" is as it was: ", 1, true) then
       same[#same + 1] = line
