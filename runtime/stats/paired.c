@@ -1,6 +1,7 @@
 /* Paired comparison: t interval, McNemar, sign flips, verdict. */
 #include "stats/paired.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -115,13 +116,15 @@ const char *eva_paired_test_name(eva_paired_test test) {
   return NULL;
 }
 
-/* The p of the paired t test; without any spread a mean of 0 is certain to be none and any other certain to be one. */
+/* The p of the paired t test over df + 1 pairs or clusters. Without any spread between them (but for rounding) t says
+ * nothing; then p is that of flipping their signs: two of the 2^(df + 1) flips are as far from 0, so that two clusters
+ * that happen to agree are no proof. */
 static double t_test(double delta, double standard_error, double df) {
   if (isnan(standard_error) || !(df > 0)) {
     return NAN;
   }
-  if (standard_error == 0) {
-    return delta == 0 ? 1 : 0;
+  if (standard_error <= ROUNDING * fabs(delta)) {
+    return delta == 0 ? 1 : fmax(exp2(-df), DBL_MIN);
   }
   return eva_t_two_sided(delta / standard_error, df);
 }

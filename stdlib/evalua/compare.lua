@@ -42,10 +42,7 @@ compare.SCORER_FIELDS = {
 ---@field by string[]|nil fields by whose values the comparison is shown, too
 ---@field across_datasets boolean|nil compare runs over datasets of different names, too
 
-local function must(value, ...)
-  if value == nil then error((...) or "the store gave no answer", 0) end
-  return value, ...
-end
+local must = fail.must
 
 local function head_of(record)
   return {

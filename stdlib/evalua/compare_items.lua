@@ -1,6 +1,7 @@
 -- What two runs have in common beside their scores: datasets and versions, items on one side, failed ones, counts,
 -- latency and usage.
 
+local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local stats = require "evalua.native.stats"
 local summary = require "evalua.summary"
@@ -13,10 +14,7 @@ local IDS_SHOWN = 5       -- ids in a warning
 
 compare_items.LISTED_MAX = 1000 -- failures that are listed by id; all are counted
 
-local function must(value, ...)
-  if value == nil then error((...) or "the store gave no answer", 0) end
-  return value, ...
-end
+local must = fail.must
 
 ---"1 item (t4)", "12 items (t1, t2, t3, t4, t5, ...)"
 ---@param ids string[]

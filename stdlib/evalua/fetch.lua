@@ -330,7 +330,8 @@ function fetch.use_model(values, name, problems)
     if not values.url then problems[#problems + 1] = ('option "url" of %s is missing'):format(name) end
     return
   end
-  local model, problem = require("evalua.model"), nil
+  local model = require "evalua.model"
+  local problem
   values.model, problem = model.find(values.model, ('option "model" of %s'):format(name))
   if problem then
     problems[#problems + 1] = problem

@@ -337,7 +337,8 @@ function Runner:run(id, trial, _, _, input, ground_truth, context, expected_traj
   local status, text, value, info, latency_ms, problem, repaired, texts = self:attempt(record)
   if problem and (problem.retry_after_ms or problem.deferred_ms) then -- this is not the end of it
     cache.leave(requests)
-    return engine.emit(status, false, nil, error_text(problem), latency_ms, false, false, nil, NO_LIST, NO_LIST, problem)
+    local said = error_text(problem)
+    return engine.emit(status, false, nil, said, latency_ms, false, false, nil, NO_LIST, NO_LIST, problem)
   end
   local entries = self:entries_for(scorers)
   cache.enter_scoring(requests, entries.all)

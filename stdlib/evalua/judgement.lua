@@ -14,10 +14,7 @@ local sys = require "evalua.native.sys"
 
 local judgement = {}
 
-local function must(value, message, code)
-  if value ~= nil then return value end
-  fail.raise(code == "not_found" and fail.codes.usage or fail.codes.incomplete, tostring(message))
-end
+local must = fail.must
 
 ---What gates is found before anything runs.
 function judgement.choose_gate(store, experiment, settings)

@@ -1,4 +1,5 @@
--- eval.limit: a named limit over all workers. `local db = eval.limit { id = "db", max_concurrency = 3 }`, then `db(query)`.
+-- eval.limit: a named limit over all workers.
+-- `local db = eval.limit { id = "db", max_concurrency = 3 }`, then `db(query)`.
 
 local desk = require "evalua.native.desk"
 local options = require "evalua.options"

@@ -1,4 +1,5 @@
--- eval.model: what requests to a model need and must keep to: where it is, its key, its limits over all workers, its price.
+-- eval.model: what requests to a model need and must keep to: where it is, its key, its limits over all workers, its
+-- price.
 
 local limit = require "evalua.limit"
 local options = require "evalua.options"

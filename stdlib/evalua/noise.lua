@@ -3,6 +3,7 @@
 -- A noise run is an experiment of its own name, so that it is nobody's baseline or previous run. Each output is scored
 -- twice; the second score stands in the metadata of the first.
 
+local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local stats = require "evalua.native.stats"
 local summary = require "evalua.summary"
@@ -59,10 +60,7 @@ end
 
 -- Reading ------------------------------------------------------------------------------------------------------------
 
-local function must(value, ...)
-  if value == nil then error((...) or "the store gave no answer", 0) end
-  return value, ...
-end
+local must = fail.must
 
 -- Half the mean squared difference of two scores of one output is the variance of the scorer: sums by scorer.
 local function add_again(store, record, sums)

@@ -1,5 +1,5 @@
--- What a request must have before it is sent: a permit of its model's limits, and one of its host, which learns from the
--- answers how many requests it takes (runtime/engine/adaptive.h). Hosts are told apart by origin and key.
+-- What a request must have before it is sent: a permit of its model's limits, and one of its host, which learns from
+-- the answers how many requests it takes (runtime/engine/adaptive.h). Hosts are told apart by origin and key.
 
 local desk = require "evalua.native.desk"
 local engine = require "evalua.native.engine"

@@ -5,6 +5,7 @@
 
 local clusters = require "evalua.clusters"
 local compare = require "evalua.compare"
+local fail = require "evalua.cli.fail"
 local gate = require "evalua.gate"
 local json = require "evalua.json"
 local noise = require "evalua.noise"
@@ -20,10 +21,7 @@ local CORRELATION = 0.5 -- of two runs where nothing is known; published runs of
 local PAGE = 500
 local WANTED = { 0.1, 0.05, 0.02, 0.01 } -- differences that are planned for where none is asked for
 
-local function must(value, ...)
-  if value == nil then error((...) or "the store gave no answer", 0) end
-  return value, ...
-end
+local must = fail.must
 
 -- What is known of the run -------------------------------------------------------------------------------------------
 
@@ -150,7 +148,11 @@ local function plan_scorer(store, record, definition, facts, settings)
     plan.problem = "fewer than two items have a score"
     return plan
   end
-  plan.variance = found.stderr ^ 2 * found.n
+  plan.variance = found.stderr and found.stderr ^ 2 * found.n
+  if not plan.variance or plan.variance == math.huge then
+    plan.variance, plan.problem = nil, "the scores are too large: their variance is no number"
+    return plan
+  end
   if not plan.within_variance then plan.within_source = nil end
   local list = facts.by_item and clusters.list(facts.by_item, ids, #values) or nil
   plan.design_effect, plan.clusters = design_effect(values, list)

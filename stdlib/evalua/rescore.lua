@@ -17,10 +17,7 @@ local rescore = {}
 rescore.DEFAULT_NAME = "rescored"
 local WORKERS_MAX = 256
 
-local function must(value, message)
-  if value == nil then fail.incomplete("%s", tostring(message)) end
-  return value
-end
+local must = fail.must
 
 -- ==== What scores ====
 

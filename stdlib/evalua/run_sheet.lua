@@ -1,6 +1,7 @@
 -- The sheet of a run: what each item came to, in item order. It is what baseline files keep, and what runs of different
 -- stores are paired by.
 
+local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local summary = require "evalua.summary"
 local text = require "evalua.native.text"
@@ -28,10 +29,7 @@ local DIGEST_CHARACTERS = 16
 
 local STATUSES = { ok = true, error = true, timeout = true, limited = true, skipped = true }
 
-local function must(value, ...)
-  if value == nil then error((...) or "the store gave no answer", 0) end
-  return value, ...
-end
+local must = fail.must
 
 local function add(list, value)
   list = list or {}

@@ -20,10 +20,7 @@ local runner = { check = selection.check, prepare = selection.prepare }
 local WORKERS_MAX = 256
 local MEANS_EVERY_MS = 1000
 
-local function must(value, message, code)
-  if value ~= nil then return value end
-  fail.raise(code == "not_found" and fail.codes.usage or fail.codes.incomplete, tostring(message))
-end
+local must = fail.must
 
 local function encoded(value) return value ~= nil and json.encode(value) or nil end
 

@@ -10,10 +10,7 @@ local sys = require "evalua.native.sys"
 
 local selection = {}
 
-local function must(value, message, code)
-  if value ~= nil then return value end
-  fail.raise(code == "not_found" and fail.codes.usage or fail.codes.incomplete, tostring(message))
-end
+local must = fail.must
 
 ---Problems of the target that can be seen before anything is written.
 ---@param experiment table

@@ -1,6 +1,7 @@
 -- The summary of an experiment: counts, means with their intervals and what is missing from them, latencies.
 -- Everything is derived from the rows of the store at the time of asking.
 
+local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local stats = require "evalua.native.stats"
 local trials = require "evalua.trials"
@@ -55,10 +56,7 @@ summary.LATENCY_FIELDS = { "mean", "p50", "p95", "p99", "max" }
 summary.USAGE_FIELDS = { "input_tokens", "output_tokens", "cost" }
 
 -- A failure of the store cannot be summarised away: it is raised with its message.
-local function must(value, ...)
-  if value == nil then error((...) or "the store gave no answer", 0) end
-  return value, ...
-end
+local must = fail.must
 
 ---The value of a record's JSON field, whether it is text still or decoded already.
 ---@param field any
@@ -337,7 +335,7 @@ function summary.build(store, experiment)
 end
 
 -- What is known but has no value is null in JSON, so that readers find the field.
-local NULL_FIELDS = { "variant", "started_at", "completed_at", "latency_ms", "usage", "git" }
+local NULL_FIELDS = { "variant", "started_at", "completed_at", "latency_ms", "usage" }
 local NULL_SELECTION_FIELDS = { "items", "where", "limit", "sample" }
 local NULL_TARGET_FIELDS = { "type", "id", "version" }
 local NULL_GIT_FIELDS = { "commit", "branch", "dirty" }
@@ -377,7 +375,7 @@ local function slices_for_json(fields)
 end
 
 ---A copy of the summary for JSON output: known fields without a value are null, not left out, in slices too; the
----selection of a run over all items has only nulls.
+---selection of a run over all items, and git where there is none, have only nulls.
 ---@param record table
 ---@return table
 function summary.for_json(record)
@@ -386,7 +384,7 @@ function summary.for_json(record)
   copy.metrics, copy.slices = all_with_nulls(record.metrics, NULL_METRIC_FIELDS), slices_for_json(record.slices)
   copy.selection = with_nulls(type(record.selection) == "table" and record.selection or {}, NULL_SELECTION_FIELDS)
   if type(record.target) == "table" then copy.target = with_nulls(record.target, NULL_TARGET_FIELDS) end
-  if type(record.git) == "table" then copy.git = with_nulls(record.git, NULL_GIT_FIELDS) end
+  copy.git = with_nulls(type(record.git) == "table" and record.git or {}, NULL_GIT_FIELDS)
   return copy
 end
 
@@ -418,15 +416,19 @@ function summary.from_json(stored)
     if type(stored[name]) == "table" then without_nulls(stored[name], 1) end
   end
   if type(stored.slices) == "table" then without_nulls(stored.slices, SLICE_DEPTH) end
-  if type(stored.selection) == "table" and next(stored.selection) == nil then stored.selection = nil end
+  for _, name in ipairs { "selection", "git" } do
+    if type(stored[name]) == "table" and next(stored[name]) == nil then stored[name] = nil end
+  end
   return stored
 end
 
----A score or mean as text: two decimals, more where they would all be zeros, none for large numbers.
+---A score or mean as text: two decimals, more where they would all be zeros, none for large numbers,
+---and powers of ten for very large ones.
 ---@param value number
 ---@return string
 function summary.number_text(value)
   local size = math.abs(value)
+  if size >= 1e12 then return ("%.4g"):format(value) end
   if size >= 1000 then return ("%.0f"):format(value) end
   if size == 0 or size >= 0.1 then return ("%.2f"):format(value) end
   if size < 0.001 then return ("%.2g"):format(value) end

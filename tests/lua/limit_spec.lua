@@ -91,7 +91,9 @@ end)
 -- ---- models ----
 
 t.test("a model is a strict record", function()
-  local model = eval.model { id = "spec/plain", url = "https://models.test/v1", max_concurrency = 4, price = { input = 1 } }
+  local model = eval.model {
+    id = "spec/plain", url = "https://models.test/v1", max_concurrency = 4, price = { input = 1 },
+  }
   t.equal(model.url, "https://models.test/v1")
   t.equal(model.requests_per_minute, nil)
   t.raises(function() return model.pricee end, 'did you mean "price"')

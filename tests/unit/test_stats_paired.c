@@ -67,6 +67,21 @@ static void paired_vector(void **state) {
   assert_int_equal(result.verdict, EVA_VERDICT_INCONCLUSIVE);
 }
 
+static void clusters_that_agree(void **state) { /* no spread between clusters: as many agree, so much it proves */
+  (void)state;
+  const double before[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const double after[] = {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1};
+  const uint32_t two[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
+  const uint32_t seven[] = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6};
+  eva_paired_options options = eva_paired_defaults();
+  eva_paired result = eva_compare_paired(before, after, 14, two, &options);
+  assert_true(result.p_value == 0.5);
+  assert_int_equal(result.verdict, EVA_INCONCLUSIVE);
+  result = eva_compare_paired(before, after, 14, seven, &options);
+  assert_true(result.p_value == 0.015625);
+  assert_int_equal(result.verdict, EVA_REGRESSED);
+}
+
 static void clustered_pairs(void **state) {
   (void)state;
   const double difference[] = {1, 1, 0, 0, 0, 1, 0, 0, -1, 0};
@@ -359,7 +374,7 @@ static void test_choice_by_size(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(paired_vector),
-      cmocka_unit_test(clustered_pairs),
+      cmocka_unit_test(clustered_pairs), cmocka_unit_test(clusters_that_agree),
       cmocka_unit_test(mcnemar_vectors),
       cmocka_unit_test(mcnemar_against_brute_force),
       cmocka_unit_test(mcnemar_large_counts),

@@ -230,7 +230,7 @@ itself from the run's trials, or from `evalua run --noise`.]],
   options = {
     { name = "detect", value = "X", kind = "number", help = "the difference wanted, such as 0.02 (default: some)" },
     { name = "power", value = "P", kind = "number", help = "the chance to find it (default 0.8)" },
-    { name = "alpha", value = "A", kind = "number", help = "the chance to find one where there is none (default 0.05)" },
+    { name = "alpha", value = "A", kind = "number", help = "the chance of one where there is none (default 0.05)" },
     { name = "scorer", value = "ID", many = true, help = "only these scorers" },
     format("pretty", "json"), store,
   },

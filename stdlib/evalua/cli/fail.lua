@@ -46,6 +46,20 @@ function fail.check(exit, value, message, ...)
   return value, message, ...
 end
 
+---Passes on what the store returned, or raises why it returned nothing: what is not found is a mistake of who named it
+---(exit 2), all else leaves the work undone (exit 4).
+---@param value any
+---@param ... any message and code, where value is nil
+---@return any ...
+function fail.must(value, ...)
+  if value == nil then
+    local message, code = ...
+    fail.raise(code == "not_found" and fail.codes.usage or fail.codes.incomplete,
+      tostring(message or "the store gave no answer"))
+  end
+  return value, ...
+end
+
 ---True where `problem` is an error that carries its exit code.
 ---@param problem any
 ---@return boolean

@@ -17,6 +17,7 @@ local function cell(value)
   local kind = math.type(value)
   if kind == "integer" or type(value) == "boolean" then return tostring(value) end
   if kind == "float" then
+    if value ~= value or math.abs(value) == math.huge then return "" end -- the difference of two huge scores
     local short = ("%.15g"):format(value)
     return tonumber(short) == value and short or ("%.17g"):format(value)
   end

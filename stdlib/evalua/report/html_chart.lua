@@ -106,6 +106,8 @@ function chart.difference(delta, low, high, span, tone)
     :format(tone, escape(("%+.3g, from %+.3g to %+.3g"):format(delta, low, high)), x(low), x(high), x(delta))
 end
 
+local LEAST_SPAN = 1e-290 -- of less no step can be counted
+
 -- Round numbers for the ends of the vertical axis around what is drawn.
 local function scale_of(points)
   local low, high = math.huge, -math.huge
@@ -117,7 +119,9 @@ local function scale_of(points)
   end
   if low > high then return nil end
   local span = high - low
-  if span == 0 then span = math.abs(high) > 0 and math.abs(high) * 0.1 or 1 end
+  if span == 0 then span = math.abs(high) * 0.1 end
+  if span < LEAST_SPAN then span = 1 end
+  if span == math.huge then return nil end
   local step = 10 ^ math.floor(math.log(span / 2, 10))
   for _, factor in ipairs { 1, 2, 5, 10 } do
     if span / (step * factor) <= 4 then
@@ -187,7 +191,9 @@ function chart.trend(caption, points, show)
   end
   local function value_text(value)
     if show then return show(value) end
-    return (("%%.%df"):format(math.max(0, -math.floor(math.log(step, 10) + 1e-9))):format(value))
+    local digits = math.max(0, -math.floor(math.log(step, 10) + 1e-9))
+    if digits > 6 or math.abs(value) >= 1e12 then return text.number(value + 0.0) end
+    return (("%%.%df"):format(digits):format(value))
   end
   return figure(caption, "trend", ('<svg viewBox="0 0 %d %d" role="img" aria-label="%s from run to run">%s%s%s</svg>')
     :format(TREND_WIDTH, TREND_HEIGHT, escape(caption), grid_of(low, high, step, y_of, value_text), table.concat(out),

@@ -151,13 +151,18 @@ function text.preview(raw)
   return value
 end
 
----A number for people: two decimals, more where two would hide that it is not 0 or 1, none for whole large ones.
+local LARGE = 1e12 -- from here on powers of ten are easier to read
+
+---A number for people: two decimals, more where two would hide that it is not 0 or 1, none for whole large ones, and
+---powers of ten for very large ones.
 ---@param value number?
 ---@return string
 function text.number(value)
   if value == nil then return "-" end
   if math.type(value) == "integer" then return tostring(value) end
   local size = math.abs(value)
+  if value ~= value or size == math.huge then return "-" end
+  if size >= LARGE then return ("%.4g"):format(value) end
   if size >= 1000 then return ("%.1f"):format(value) end
   local short = ("%.2f"):format(value)
   if tonumber(short) == value or value == 0 then return short == "-0.00" and "0.00" or short end
@@ -177,6 +182,7 @@ end
 function text.two_numbers(first, second)
   local shown, other = text.number(first), text.number(second)
   if shown ~= other or first == second or not first or not second then return shown, other end
+  if math.abs(first) >= LARGE then return ("%.17g"):format(first), ("%.17g"):format(second) end
   for digits = 3, 6 do
     shown, other = (("%%.%df"):format(digits)):format(first), (("%%.%df"):format(digits)):format(second)
     if shown ~= other then break end

@@ -60,10 +60,7 @@ function Session:commit(change)
   fail.check(fail.codes.incomplete, self.store:commit())
 end
 
-local function must(value, message)
-  if value == nil then fail.incomplete("%s", tostring(message)) end
-  return value
-end
+local must = fail.must
 
 -- The reviewer appears with their first answer, with what they choose from.
 function Session:introduce()
