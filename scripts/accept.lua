@@ -66,11 +66,21 @@ local function chosen()
   return list
 end
 
-local function path_of(record)
-  if parsed.output then return parsed.output end
+-- The file that gates the experiment without being named.
+local function file_beside(record)
   local stored = summary.decoded(record.options) or {}
-  local suite = stored.suite_path or record.suite
-  local path = gate.file_path(record.name, suite)
+  return gate.file_path(record.name, stored.suite_path or record.suite)
+end
+
+local function path_of(record)
+  if parsed.output then
+    local directory = parsed.output:match("^(.*)/[^/]*$")
+    if directory and directory ~= "" and sys.exists(directory) ~= "directory" then
+      fail.usage("accept: -o %s: there is no directory %s", parsed.output, directory)
+    end
+    return parsed.output
+  end
+  local path = file_beside(record)
   local here = sys.cwd() .. "/"
   if path:sub(1, #here) == here then path = path:sub(#here + 1) end
   local directory = path:match("^(.*)/[^/]*$")
@@ -93,7 +103,10 @@ for _, record in ipairs(records) do
   local verdict = record.verdict and record.verdict ~= "none" and (", verdict %s"):format(record.verdict) or ""
   sys.stdout_write(("accepted %s: %d items%s\n"):format(ref.title(record), record.total_items or 0, verdict))
 end
-sys.stdout_write(("wrote %s%s; keep it in git: runs of this experiment are compared with it from now on\n"):format(path,
+local is_beside = sys.realpath(path) == sys.realpath(file_beside(records[1]))
+sys.stdout_write(("wrote %s%s; keep it in git: %s\n"):format(path,
   #kept > 0 and (" (%d other %s in it %s)"):format(#kept, #kept == 1 and "variant" or "variants",
-    #kept == 1 and "stays" or "stay") or ""))
+    #kept == 1 and "stays" or "stay") or "",
+  is_beside and "runs of this experiment are compared with it from now on"
+    or ("runs with --baseline %s, or baseline = %q in the suite, are compared with it"):format(path, path)))
 return 0

@@ -37,8 +37,9 @@ local sides = compare_sides.resolve(found_store, parsed)
 
 local compare = require "evalua.compare"
 
+-- The verdict, the warnings and the lists are of the scorers that --scorer names; one that no run has is an error, for
+-- which all of them are looked up.
 local function check_scorers(result)
-  if not parsed.scorer then return end
   local ids, known = {}, {}
   for _, map in ipairs { result.scorers, result.metrics or {} } do
     for id in pairs(map) do ids[#ids + 1], known[id] = id, true end
@@ -56,38 +57,29 @@ local function keep_only(result)
   if parsed.only == "improved" then result.regressions = {} end
 end
 
-local function without_names(list, kept)
-  local shown = {}
-  for _, change in ipairs(list) do if kept[change.scorer_id] then shown[#shown + 1] = change end end
-  return shown
-end
-
--- --scorer keeps only what it names, in the table and in the lists of items.
-local function keep_scorers(result)
-  if not parsed.scorer then return end
-  local wanted = {}
-  for _, id in ipairs(parsed.scorer) do wanted[id] = true end
-  for _, maps in ipairs { { "scorers" }, { "metrics" } } do
-    local map = result[maps[1]]
-    for id in next, map or {} do if not wanted[id] then map[id] = nil end end
-  end
-  result.regressions = without_names(result.regressions, wanted)
-  result.improvements = without_names(result.improvements, wanted)
-end
-
 local stdout = output.stdout()
 local view = pretty.view(stdout.write)
+local function pair(side, scorers)
+  return (compare.pair(store, sides[1], side, {
+    margin = parsed.margin, confidence = parsed.confidence, alpha = parsed.alpha, by = parsed.by, scorer = scorers,
+    cluster = compare_sides.cluster(parsed.cluster), gated = parsed.fail_on and (parsed.scorer or true) or nil,
+    within = filter and compare_sides.within(store, side.baseline_file and sides[1] or side, filter),
+    where = parsed.where, across_datasets = parsed.across_datasets,
+  }))
+end
+
+local function has_all(result, scorers)
+  for _, id in ipairs(scorers) do
+    if not result.scorers[id] and not (result.metrics and result.metrics[id]) then return false end
+  end
+  return true
+end
+
 local results = {}
 for position = 2, #sides do
-  local result = compare.pair(store, sides[1], sides[position], {
-    margin = parsed.margin, confidence = parsed.confidence, alpha = parsed.alpha, by = parsed.by,
-    cluster = compare_sides.cluster(parsed.cluster), gated = parsed.fail_on and (parsed.scorer or true) or nil,
-    within = filter and compare_sides.within(store, sides[position].baseline_file and sides[1] or sides[position],
-      filter),
-    where = parsed.where, across_datasets = parsed.across_datasets,
-  })
-  check_scorers(result)
-  keep_scorers(result)
+  local ok, result = pcall(pair, sides[position], parsed.scorer)
+  if parsed.scorer and not (ok and has_all(result, parsed.scorer)) then check_scorers(pair(sides[position])) end
+  if not ok then error(result, 0) end
   keep_only(result)
   results[#results + 1] = result
 end

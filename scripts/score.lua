@@ -52,7 +52,7 @@ local function find_experiment(suite)
     names[#names + 1] = title
     if wanted then
       if wanted == title then return experiment end
-      if wanted == experiment.name then same_name = same_name or experiment end
+      if plan.is_named(experiment, wanted) then same_name = same_name or experiment end
     elseif title == plan.title(record) then
       return experiment
     elseif experiment.name == record.name then

@@ -119,7 +119,9 @@ void eva_desk_leave(eva_desk_client *client) {
   for (int granted = 0; granted <= 1; granted++) { /* what it waits for first, so that it is not given to it now */
     for (uint32_t slot = 0; slot < client->slip_cap; slot++) {
       eva_slip *slip = client->slips[slot];
-      if (slip && slip->is_granted == granted) slip_close(slip, EVA_TEXT_NONE);
+      if (!slip || slip->is_granted != granted) continue;
+      client->slips[slot] = NULL;
+      slip_close(slip, EVA_TEXT_NONE);
     }
   }
   free(client->slips);

@@ -41,6 +41,7 @@ typedef struct engine {
   _Atomic int *signal;  /* of the script's signal; NULL: none */
   int64_t memory_limit; /* bytes of Lua in a worker beyond what the suite holds at the fork: memory_per_worker */
   size_t memory_base;   /* in a worker: what Lua held before its first item */
+  int64_t item_timeout_ms; /* 0: none */
   item_limits limits;
 } engine;
 

@@ -20,9 +20,19 @@ static void seed_item(eva_scope *scope) {
 
 static eva_worker *this_worker;
 
+/* Until when the program's own work for an item may hold the process: it may meet what the user left behind (a finalizer,
+ * a metamethod), which no deadline's hook interrupts there. Without item_timeout items may take as long as they like. */
+static uint64_t own_work_until(const engine *e) {
+  enum { OWN_WORK_MS_MIN = 5000 };
+  if (e->item_timeout_ms <= 0) return 0;
+  int64_t allowed_ms = e->item_timeout_ms > OWN_WORK_MS_MIN ? e->item_timeout_ms : OWN_WORK_MS_MIN;
+  return eva_clock_monotonic_ns() + (uint64_t)allowed_ms * 1000000;
+}
+
 static void note_cpu(eva_vm *vm) {
   running_item *item = vm->scope ? vm->scope->item : NULL;
-  eva_worker_on_cpu(this_worker, item ? item->position : 0, vm->slice_ns);
+  uint64_t until = vm->slice_ns || !item ? vm->slice_ns : own_work_until(eva_engine_now);
+  eva_worker_on_cpu(this_worker, item ? item->position : 0, until);
 }
 
 static void item_ended(eva_scope *scope) {
@@ -91,6 +101,7 @@ static void worker_start(void *context, eva_worker *worker, int slot, const eva_
   eva_buf_add(&item->item_id, frame->job.item_id.data, frame->job.item_id.len);
   start_request request = {e, item, frame};
   eva_error error;
+  eva_worker_on_cpu(worker, item->position, own_work_until(e));
   if (eva_call_protected(e->vm, start_item, &request, &error) == EVA_OK) return;
   eva_scope failed = {.outcome = EVA_GIVEN_UP};
   if (!item->is_emitted) eva_engine_emit_failure(e, item, &failed);

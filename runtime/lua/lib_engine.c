@@ -113,8 +113,8 @@ static const char *end_name(eva_run_end end) {
 }
 
 /* run{store, experiment_id, total, selected, jobs, max_concurrency, workers, max_retries, max_failures, timeout_ms,
- * run_tokens, run_cost, seed, run_item, open_worker, on_commit(progress, from, to), on_tick(progress)} -> end, progress,
- * message. `jobs` is all, missing or failed, of "ID@SET" unscored or unscored_any; `total` their number, `selected` that
+ * item_timeout_ms, run_tokens, run_cost, seed, run_item, open_worker, on_commit(progress, from, to),
+ * on_tick(progress)} -> end, progress, message. `jobs` is all, missing or failed, of "ID@SET" unscored or unscored_any; `total` their number, `selected` that
  * of the whole selection. `end` is completed, cancelled, timeout, or with a message max_failures, stopped, budget,
  * script_error, broken. */
 static int l_run(lua_State *L) {
@@ -146,6 +146,7 @@ static int l_run(lua_State *L) {
   luaL_checkstack(L, 20, "run");
   engine e = {.vm = vm,
               .slots = options.max_concurrency,
+              .item_timeout_ms = spec_integer(L, "item_timeout_ms", 0),
               .memory_limit = spec_integer(L, "memory_per_worker", MEMORY_PER_WORKER)};
   e.limits = (item_limits){.tokens = spec_number(L, "item_tokens"),
                            .cost = spec_number(L, "item_cost"),

@@ -125,6 +125,8 @@ void eva_op_complete(eva_op *op) {
   op->done = 1;
   if (op->is_excused && scope && scope->co) eva_scope_excuse(op);
   if (scope && scope->co && scope->is_waiting) scope_resume(scope, 0);
+  /* A turn of the loop runs timers first and would then wait for I/O, though what was waited for is there. */
+  if (scope && !scope->co) uv_stop(scope->vm->loop);
 }
 
 /* ==== Scopes ==== */

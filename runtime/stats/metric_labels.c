@@ -107,7 +107,9 @@ static double kappa(eva_metric *metric, const double *weights) {
     eva_sum_add(&observed, eva_metric_weight_of(weights, row) * disagreement(metric->options.weight, distance));
   }
   double expected = expected_disagreement(&counts, metric->data.label_count, metric->options.weight);
-  return expected > ROUNDING ? 1 - eva_sum_total(&observed) / counts.total / expected : NAN;
+  if (expected <= ROUNDING) return NAN;
+  double found = 1 - eva_sum_total(&observed) / counts.total / expected;
+  return fabs(found) < ROUNDING ? 0 : found;
 }
 
 double eva_metric_of_labels(eva_metric *metric, const double *weights) {

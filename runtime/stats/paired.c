@@ -116,14 +116,14 @@ const char *eva_paired_test_name(eva_paired_test test) {
   return NULL;
 }
 
-/* The p of the paired t test over df + 1 pairs or clusters. Without any spread between them (but for rounding) t says
- * nothing; then p is that of flipping their signs: two of the 2^(df + 1) flips are as far from 0, so that two clusters
+/* The p of the paired t test over df + 1 pairs or clusters. Without any spread between them t says nothing;
+ * then p is that of flipping their signs: two of the 2^(df + 1) flips are as far from 0, so that two clusters
  * that happen to agree are no proof. */
 static double t_test(double delta, double standard_error, double df) {
   if (isnan(standard_error) || !(df > 0)) {
     return NAN;
   }
-  if (standard_error <= ROUNDING * fabs(delta)) {
+  if (standard_error == 0) {
     return delta == 0 ? 1 : fmax(exp2(-df), DBL_MIN);
   }
   return eva_t_two_sided(delta / standard_error, df);
@@ -171,8 +171,12 @@ eva_paired eva_compare_paired(const double *baseline, const double *candidate, s
     result.standard_error = errors.cr1;
     df = (double)errors.clusters - 1;
   }
+  if (result.standard_error <= ROUNDING * fabs(result.delta)) { /* but for rounding there is no spread; NAN stays */
+    result.standard_error = 0;
+  }
   result.ci = eva_t_interval(result.delta, result.standard_error, df, options->confidence);
-  result.effect_size = variance > 0 ? result.delta / sqrt(variance) : NAN;
+  double least = ROUNDING * fabs(result.delta);
+  result.effect_size = variance > least * least ? result.delta / sqrt(variance) : NAN;
   result.mde = eva_detectable_difference(result.standard_error, options->alpha, POWER);
   choose_test(&result, differences, eva_is_binary(baseline, n) && eva_is_binary(candidate, n), df, options);
   free(differences);

@@ -153,6 +153,17 @@ function baseline.entry(file, variant)
   return nil
 end
 
+-- The entry of a variant, else of the only one that has these pairs.
+local function entry_named(file, wanted)
+  local exact = baseline.entry(file, wanted)
+  if exact then return exact end
+  local found = {}
+  for _, entry in ipairs(file.variants) do
+    if require("evalua.variant").matches(entry.variant, wanted) then found[#found + 1] = entry end
+  end
+  return #found == 1 and found[1] or nil
+end
+
 ---The names of a file's variants, for messages.
 ---@param file evalua.baseline_file
 ---@return string[]
@@ -209,7 +220,7 @@ function baseline.resolve(text, variant)
   local file = baseline.read(path)
   local entry
   if named then
-    entry = baseline.entry(file, named)
+    entry = entry_named(file, named)
   else
     entry = #file.variants == 1 and file.variants[1] or baseline.entry(file, variant)
   end

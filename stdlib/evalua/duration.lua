@@ -41,6 +41,7 @@ end
 ---@return string
 function duration.text(ms)
   local function number(value)
+    if value > 0 and value < 0.1 then return ("%.2g"):format(value) end
     return math.tointeger(value) and ("%d"):format(value) or (("%.2f"):format(value):gsub("%.?0+$", ""))
   end
   if ms < units.s then return number(ms) .. "ms" end

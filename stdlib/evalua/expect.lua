@@ -10,6 +10,7 @@ local outcome = require "evalua.scorer.outcome"
 local place = require "evalua.place"
 local scorer = require "evalua.scorer"
 local strict = require "evalua.strict"
+local task = require "evalua.native.task"
 local value = require "evalua.scorer.value"
 
 local expect = {}
@@ -185,10 +186,18 @@ local function bounds_hold(check, score)
   return true
 end
 
-local function holds(check, run, registry)
+-- What a declared scorer says, within its own time or `timeout_ms`; built-in ones do not wait.
+local function evaluate_one(used, run, timeout_ms)
+  if definition.is_in_place(used) then return used.evaluate(run) end
+  local status, made = task.attempt(used.timeout_ms or timeout_ms, used.evaluate, run)
+  if status == "ok" then return made end
+  return outcome.failed(status == "timeout" and "timeout" or "scorer_error", status == "timeout"
+    and ("scorer %s took longer than %g ms"):format(used.id, used.timeout_ms or timeout_ms) or tostring(made))
+end
+
+local function holds(check, run, registry, timeout_ms)
   if check.test then return check.test(run) end
-  local used = check.scorer or scorer.find(check.id, registry)
-  local made = used.evaluate(run)
+  local made = evaluate_one(check.scorer or scorer.find(check.id, registry), run, timeout_ms)
   if made.status == "error" then return false, made.error.message end
   if made.status == "unscored" then return false, made.reason end
   if check.at_least or check.at_most then return bounds_hold(check, made.score) end
@@ -196,10 +205,10 @@ local function holds(check, run, registry)
   return made.passed, made.reason
 end
 
-local function evaluate(checks, run, registry)
+local function evaluate(checks, run, registry, timeout_ms)
   local held, failures = 0, {}
   for _, check in ipairs(checks) do
-    local ok, why = holds(check, run, registry)
+    local ok, why = holds(check, run, registry, timeout_ms or 0)
     if ok then held = held + 1
     else failures[#failures + 1] = why and ("%s (%s)"):format(check.name, why) or check.name end
   end
@@ -249,8 +258,9 @@ local caches = setmetatable({}, { __mode = "k" }) -- {count, compiled by text} b
 ---@param run table the strict record of the run
 ---@param text string
 ---@param registry table|nil
+---@param timeout_ms number|nil for each declared scorer that states no timeout; 0: none
 ---@return evalua.outcome|nil outcome nil where the list is empty: nothing is expected
-function expect.evaluate(run, text, registry)
+function expect.evaluate(run, text, registry, timeout_ms)
   registry = registry or no_registry
   local cache = caches[registry]
   if not cache or cache.count >= CACHE_ENTRIES_MAX then
@@ -268,7 +278,7 @@ function expect.evaluate(run, text, registry)
   end
   if #checks == 0 then return nil end
   if rawget(run, "error") ~= nil then return outcome.unscored("the target failed") end
-  return evaluate(checks, run, registry)
+  return evaluate(checks, run, registry, timeout_ms)
 end
 
 return expect

@@ -21,7 +21,7 @@ local metatable = {
 ---@return boolean
 function failure.is(value)
   local found = type(value) == "table" and getmetatable(value)
-  return type(found) == "table" and found.__name == "evalua.failure"
+  return type(found) == "table" and rawget(found, "__name") == "evalua.failure"
 end
 
 ---Raises a failure. `eval.fail("no such user", { permanent = true, code = "no_user" })`

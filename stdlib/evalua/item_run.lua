@@ -1,6 +1,7 @@
 -- One item in its worker: decodes it, runs the target, then the scorers at the same time, and emits the result.
 
 local cache = require "evalua.cache"
+local definition = require "evalua.scorer.definition"
 local engine = require "evalua.native.engine"
 local expect = require "evalua.expect"
 local failure = require "evalua.failure"
@@ -54,19 +55,43 @@ local function redacted(text)
   return text
 end
 
+-- Scripts catch failures and may change them before they raise them again.
+local function text_of(value, otherwise)
+  if type(value) == "string" or type(value) == "number" then return tostring(value) end
+  return otherwise
+end
+
+local FAILURE_STATUS = { timeout = "timeout", limited = "limited" }
+local FAILURE_FIELDS = { "permanent", "stops_run", "retry_after_ms", "deferred_ms" }
+
+-- The text of a table that was raised: by its __tostring, which is the target's code and has the target's time.
+local function describe_table(found, problem, timeout_ms)
+  local methods = getmetatable(problem)
+  local printable = type(methods) == "table" and rawget(methods, "__tostring")
+  local status, text
+  if printable then status, text = task.attempt(timeout_ms, tostring, problem)
+  else status, text = pcall(encode, problem) end
+  if status == "timeout" then
+    found.status, found.code = "timeout", "timeout"
+    found.message = ("the target took longer than item_timeout, %g ms, in __tostring of the error that it raised")
+      :format(timeout_ms)
+  else
+    found.message = (status == "ok" or status == true) and text or "the target raised a table"
+  end
+end
+
 -- The text of what was raised, its code, and what else it says.
-local function describe(problem, trace)
+local function describe(problem, trace, timeout_ms)
   local found = { code = "target_error", stack = trace ~= "" and trace or nil }
   if failure.is(problem) then
-    found.message, found.code = problem.message, problem.code or found.code
-    found.status, found.permanent, found.stops_run = problem.status, problem.permanent, problem.stops_run
-    found.retry_after_ms, found.deferred_ms = problem.retry_after_ms, problem.deferred_ms
-    if problem.place then found.message = problem.place .. ": " .. tostring(found.message) end
+    local where = text_of(rawget(problem, "place"))
+    found.message = text_of(rawget(problem, "message"), "the target raised a failure without a message")
+    found.code = text_of(rawget(problem, "code"), found.code)
+    found.status = FAILURE_STATUS[rawget(problem, "status")]
+    for _, name in ipairs(FAILURE_FIELDS) do found[name] = rawget(problem, name) end
+    if where then found.message = ("%s: %s"):format(where, found.message) end
   elseif type(problem) == "table" then
-    local methods = getmetatable(problem)
-    local printable = type(methods) == "table" and methods.__tostring
-    local ok, text = pcall(printable and tostring or encode, problem)
-    found.message = ok and text or "the target raised a table"
+    describe_table(found, problem, timeout_ms)
   elseif problem == nil then
     found.message = "error was raised without a message (nil); write error(\"what is wrong\")"
   else
@@ -102,12 +127,14 @@ local function extra_texts(info)
   local texts = {}
   if info == nil then return nil end
   for _, name in ipairs(INFO_FIELDS) do
-    if name ~= "messages" and info[name] ~= nil and info[name] ~= null then
-      texts[name] = redacted((encode(info[name], REPAIR)))
-    end
+    local value = rawget(info, name)
+    if name ~= "messages" and value ~= nil and value ~= null then texts[name] = redacted((encode(value, REPAIR))) end
   end
   return texts
 end
+
+-- A field of what the target returned beside its output; no metamethod of the script's runs.
+local function told(info, name) return info and rawget(info, name) end
 
 -- What calls have reported of their use, where the target does not say it itself.
 local function with_usage(texts)
@@ -132,11 +159,11 @@ local function pack_outcome(made)
   return made
 end
 
--- Scorers as they run: built-in ones never wait and are called in place; the others get a scope and a deadline each.
+-- Scorers as they run: those that are not called in place get a scope and a deadline each.
 local function entries_of(scorers, default_timeout_ms)
   local entries = { all = scorers, waiting = {} }
   for position, scorer in ipairs(scorers) do
-    if not scorer.builtin then
+    if not definition.is_in_place(scorer) then
       local entry = { position = position, evaluate = scorer.evaluate, name = scorer.id,
         timeout_ms = scorer.timeout_ms or default_timeout_ms or 0 }
       entries.waiting[#entries.waiting + 1] = entry
@@ -166,7 +193,7 @@ end
 local function score(entries, run)
   local outcomes, waiting = {}, entries.waiting
   for position, scorer in ipairs(entries.all) do
-    if scorer.builtin then outcomes[position] = scorer.evaluate(run) end
+    if definition.is_in_place(scorer) then outcomes[position] = scorer.evaluate(run) end
   end
   if #waiting > 0 then
     engine.stage "scorer"
@@ -295,7 +322,8 @@ function Runner:attempt(record)
     return "timeout", nil, nil, nil, latency_ms, { code = "timeout",
       message = ("the target took longer than item_timeout, %g ms"):format(self.timeout_ms) }
   elseif status == "error" then
-    local found = describe(output, info)
+    local found = describe(output, info, self.timeout_ms)
+    if found.code == "timeout" then latency_ms = sys.monotonic_ms() - begin - task.excused_ms() end
     return found.status or "error", nil, nil, nil, latency_ms, found
   end
   if output == null then output = nil end
@@ -321,7 +349,7 @@ function Runner:attempt(record)
   end
   local settled, over = true, nil
   if info ~= nil or item_usage.spent() then settled, over = pcall(item_usage.settle, info) end
-  if not settled then return "limited", nil, nil, nil, latency_ms, describe(over), nil, texts end
+  if not settled then return "limited", nil, nil, nil, latency_ms, describe(over, nil, 0), nil, texts end
   return "ok", text, output, info, latency_ms, nil, repaired, texts
 end
 
@@ -349,14 +377,14 @@ function Runner:run(id, trial, _, _, input, ground_truth, context, expected_traj
     return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, texts,
       NO_LIST, NO_LIST, notes_of(problem, NO_LIST))
   end
-  info = info or NO_LIST
   local run = scorer_module.run_record {
     item_id = id, trial = trial, output = value,
     input = type(stored_input) == "table" and decoded(input) or stored_input,
     ground_truth = type(stored_truth) == "table" and decoded(ground_truth) or stored_truth,
-    context = info.context == nil and decoded(context) or info.context, metadata = decoded(metadata),
-    tags = decoded(tags), error = problem, trajectory = info.trajectory, steps = info.steps, messages = info.messages,
-    usage = info.usage, latency_ms = latency_ms, expected_trajectory = decoded(expected_trajectory),
+    context = told(info, "context") == nil and decoded(context) or told(info, "context"),
+    metadata = decoded(metadata), tags = decoded(tags), error = problem, trajectory = told(info, "trajectory"),
+    steps = told(info, "steps"), messages = told(info, "messages"), usage = told(info, "usage"),
+    latency_ms = latency_ms, expected_trajectory = decoded(expected_trajectory),
   }
   local all, outcomes = self:scores_of(run, entries, expect_text)
   cache.leave(requests)
@@ -374,7 +402,8 @@ function Runner:scores_of(run, entries, expect_text)
   if self.experiment.is_noise then require("evalua.noise").again(score, entries, outcomes, run) end
   if run.error ~= nil then return self:only_on_error(entries, outcomes) end
   local is_expected = expect_text and not self.experiment.without_expect
-  local made = is_expected and expect.evaluate(run, expect_text, self.experiment.scorer_registry)
+  local made = is_expected and expect.evaluate(run, expect_text, self.experiment.scorer_registry,
+    self.timeout_ms)
   if made then
     all = { table.unpack(all) }
     all[#all + 1] = { id = "expect", name = "expect" }

@@ -38,7 +38,7 @@ function rescore.view(experiment, ids)
     if not found and id ~= "expect" then
       local names = strict.keys(experiment.scorer_registry)
       for _, scorer in ipairs(experiment.scorers or experiment.dataset_scorers or {}) do
-        names[#names + 1] = scorer.id
+        if not strict.contains(names, scorer.id) then names[#names + 1] = scorer.id end
       end
       fail.usage("--scorer %s: the suite has no such scorer%s", id, strict.hint(id, names, "its scorers"))
     end
@@ -134,8 +134,9 @@ local function run_jobs(store, view, record, address, jobs, settings)
   local ending, ended, message = engine.run {
     store = store, experiment_id = address, total = count, selected = must(store:job_count(record.id, "all")),
     jobs = jobs, max_concurrency = concurrency, workers = workers_of(settings, concurrency, count),
-    max_retries = view.max_retries, timeout_ms = view.timeout_ms, seed = record.seed or 0, run_item = run_item,
-    open_worker = open_worker, signal = view.signal and require("evalua.signal").flag_of(view.signal) or nil,
+    max_retries = view.max_retries, timeout_ms = view.timeout_ms, item_timeout_ms = view.item_timeout_ms,
+    seed = record.seed or 0, run_item = run_item, open_worker = open_worker,
+    signal = view.signal and require("evalua.signal").flag_of(view.signal) or nil,
     on_tick = function(progress)
       local elapsed = sys.monotonic_ms() - begin
       on_event { type = "progress", done = progress.done, total = progress.total, failed = progress.failed,

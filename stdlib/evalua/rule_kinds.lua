@@ -276,8 +276,10 @@ local function comparison_text(id, entry, verdict)
     p and ("%.3g"):format(p) or "unknown", entry.p_adjusted and " Holm-adjusted" or "", entry.n,
     verdict:gsub("_", " "))
   if verdict == "inconclusive" then
-    text = text .. (entry.mde and ("; differences from %.3g on would be found"):format(entry.mde)
-      or "; one pair gives no interval")
+    text = text .. (entry.n == 1 and "; one pair gives no interval"
+      or entry.mde and entry.mde > 0 and ("; differences from %.3g on would be found"):format(entry.mde)
+      or entry.ci and ("; too few %s to tell"):format(entry.clusters and "clusters" or "pairs")
+      or "; there is no interval")
   end
   return text
 end

@@ -202,8 +202,7 @@ function rules.run(list, now, baseline, comparison, context)
     else
       result.status, result.script_error = "no_data", true
       result.message = place.prefix("the rule's function failed: " .. status, rule.where)
-      if not baseline and status:find("'baseline'", 1, true) or not comparison and status:find("'comparison'", 1, true)
-      then
+      if not baseline and status:find("index a nil value", 1, true) then
         result.message = result.message .. "; there is no baseline, so baseline and comparison are nil"
       end
     end

@@ -181,7 +181,8 @@ local function run_items(store, experiment, settings, made, jobs, run_hooks)
     item_tokens = limits.tokens, item_cost = limits.cost, item_steps = limits.steps,
     item_processes = limits.processes, item_requests = limits.requests,
     memory_per_worker = limits.memory_per_worker, rss_per_worker = limits.rss_per_worker,
-    timeout_ms = experiment.timeout_ms, seed = jobs.seed, run_item = run_item, open_worker = open_worker,
+    timeout_ms = experiment.timeout_ms, item_timeout_ms = experiment.item_timeout_ms, seed = jobs.seed,
+    run_item = run_item, open_worker = open_worker,
     signal = experiment.signal and require("evalua.signal").flag_of(experiment.signal) or nil,
     on_commit = function(_, from, to)
       if to < from then return end

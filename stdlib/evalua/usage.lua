@@ -15,10 +15,10 @@ local function number(value)
   return 0
 end
 
--- Tokens of a usage record: the total that it names, else input and output.
+-- Tokens of a usage record: the total that it names, else input and output. No metamethod of a script runs in here.
 local function tokens_of(record)
-  local total = number(record.total_tokens)
-  return total > 0 and total or number(record.input_tokens) + number(record.output_tokens)
+  local total = number(rawget(record, "total_tokens"))
+  return total > 0 and total or number(rawget(record, "input_tokens")) + number(rawget(record, "output_tokens"))
 end
 
 local function whole(value) return math.tointeger(value) or value end
@@ -38,8 +38,8 @@ end
 ---@param record table {input_tokens, output_tokens, total_tokens, cost, steps}, each may be absent
 function usage.add(record)
   is_used = true
-  check(engine.charge(tokens_of(record), number(record.cost), number(record.steps), number(record.input_tokens),
-    number(record.output_tokens)))
+  check(engine.charge(tokens_of(record), number(rawget(record, "cost")), number(rawget(record, "steps")),
+    number(rawget(record, "input_tokens")), number(rawget(record, "output_tokens"))))
 end
 
 ---Charges what the target returned beside its output (`usage`, and the steps of `trajectory`), beyond what its calls
@@ -47,18 +47,20 @@ end
 ---reported before and the target went on.
 ---@param info table|nil
 function usage.settle(info)
-  if info == nil or info.usage == nil and info.trajectory == nil then
+  local used, trajectory = info and rawget(info, "usage"), info and rawget(info, "trajectory")
+  if used == nil and trajectory == nil then
     if is_used then check(engine.charge()) end
     return nil
   end
   is_used = true
-  local record = type(info.usage) == "table" and info.usage or {}
-  local trajectory = type(info.trajectory) == "table" and info.trajectory or {}
+  local record = type(used) == "table" and used or {}
+  if type(trajectory) ~= "table" then trajectory = {} end
   local tokens, cost, steps = engine.spent()
   if not tokens then return nil end
-  local list = type(trajectory.steps) == "table" and trajectory.steps or trajectory
-  return check(engine.charge(math.max(0, tokens_of(record) - tokens), math.max(0, number(record.cost) - cost),
-    math.max(0, #list - steps)))
+  local list = rawget(trajectory, "steps")
+  if type(list) ~= "table" then list = trajectory end
+  return check(engine.charge(math.max(0, tokens_of(record) - tokens),
+    math.max(0, number(rawget(record, "cost")) - cost), math.max(0, rawlen(list) - steps)))
 end
 
 ---What the running item has reported so far, as a usage record; nil where it is nothing.

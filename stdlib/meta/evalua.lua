@@ -302,11 +302,15 @@ function eval.spawn(options) end
 ---@field wrap fun(self: evalua.limit, run: function): function the function, called under the limit every time
 ---@overload fun(run: function, ...): ...
 
----A limit over all workers, of how many run at a time and how many begin in a minute: `db(function() ... end)` waits for
----its turn, calls the function and returns what that returns.
+---A limit over all workers, of how many run at a time and how many begin in a minute: `db(function() ... end)`
+---waits for its turn, calls the function and returns what that returns.
 ---@param options evalua.limit_options
 ---@return evalua.limit
 function eval.limit(options) end
+
+---@class evalua.token_usage
+---@field input_tokens number?
+---@field output_tokens number?
 
 ---@class evalua.model
 ---@field id string
@@ -315,7 +319,7 @@ function eval.limit(options) end
 ---@field max_concurrency integer?
 ---@field requests_per_minute number?
 ---@field price { input: number?, output: number? }?
----@field cost fun(self: evalua.model, usage: { input_tokens: number?, output_tokens: number? }?): number? in USD; nil where price or usage are unknown
+---@field cost fun(self: evalua.model, usage: evalua.token_usage?): number? USD; nil: not known
 
 ---What requests to a model need and must keep to. eval.fetch and eval.http take it as `model`.
 ---@param options evalua.model_options

@@ -208,3 +208,80 @@ LUA
   expect 4
   held 10 40
 }
+
+@test "what a target leaves behind is held to its time too: __tostring of its error, metatables in its info, forged failures" {
+  suite left.eval.lua <<'LUA'
+local function for_ever() while true do end end
+local never = { __index = for_ever, __len = for_ever, __pairs = for_ever, __tostring = for_ever, __name = "evalua.failure" }
+local bad = {
+  tostring = function() error(setmetatable({}, { __tostring = for_ever })) end,
+  forged = function() error(setmetatable({}, never)) end,
+  methods = function() error(setmetatable({}, setmetatable({}, { __index = for_ever }))) end,
+  changed = function()
+    local _, problem = pcall(eval.fail, "x", { code = "y" })
+    problem.message, problem.code, problem.status = {}, {}, "strange"
+    error(problem)
+  end,
+  info = function() return "out", setmetatable({}, never) end,
+  parts = function() return "out", { context = setmetatable({}, never), usage = setmetatable({}, never) } end,
+}
+local items = {}
+for name in pairs(bad) do items[#items + 1] = { id = name, input = name } end
+eval.experiment { name = "left", dataset = items, item_timeout = "500ms", target = function(input) return bad[input]() end,
+  scorers = { eval.scorers.contains "out", eval.scorers.equals { value = 1 } } }
+LUA
+  run_marked left.eval.lua --workers 1
+  expect 4
+  equal "$(query "select item_id, status, error ->> 'code' from results order by item_id")" "changed|error|target_error
+forged|error|target_error
+info|ok|
+methods|error|target_error
+parts|ok|
+tostring|timeout|timeout"
+  [ "$took" -le 10000 ]
+}
+
+@test "functions of a script inside built-in scorers and in expect have the scorer's time" {
+  suite scorers.eval.lua <<'LUA'
+local function for_ever() while true do end end
+eval.scorer { id = "slow", timeout = "100ms", score = for_ever }
+eval.scorer { id = "slower", score = for_ever }
+local function experiment(name, more, scorers, target)
+  more.id, more.input = name, 1
+  eval.experiment { name = name, dataset = { more }, item_timeout = "500ms", scorers = scorers,
+    target = target or function() return "out" end }
+end
+experiment("pass", {}, { eval.scorers.exact { value = "out", pass = for_ever } })
+experiment("on_error", {}, { eval.scorers.exact { value = "out", on_error = for_ever } }, function() error "x" end)
+experiment("expect", { expect = { { scorer = "slow", at_least = 1 }, { scorer = "slower", at_least = 1 },
+  { contains = "out" } } }, {})
+LUA
+  run_marked scorers.eval.lua
+  equal "$(query "select e.name, s.scorer_id, s.status, s.error ->> 'code' from scores s
+    join experiments e on e.id = s.experiment_id order by e.number")" "pass|exact|error|timeout
+on_error|exact|error|timeout
+expect|expect|ok|"
+  equal "$(query "select reason from scores where scorer_id = 'expect'")" \
+    "failed: scorer slow (scorer slow took longer than 100 ms); scorer slower (scorer slower took longer than 500 ms)"
+  [ "$took" -le 10000 ]
+}
+
+@test "a finalizer that loops while the program works on an item ends with its worker, not never" {
+  suite finalizer.eval.lua <<'LUA'
+local function for_ever() while true do end end
+local items = { { id = "bad", input = "bad" } }
+for number = 1, 10 do items[#items + 1] = { id = "good" .. number, input = ("x"):rep(200000), ground_truth = ("x"):rep(200000) } end
+eval.experiment { name = "finalizer", dataset = items, item_timeout = "500ms", max_concurrency = 1,
+  scorers = { eval.scorers.exact },
+  target = function(input)
+    if input ~= "bad" then return input end
+    for _ = 1, 2 do setmetatable({}, { __gc = for_ever }) end
+    return "left"
+  end }
+LUA
+  run_marked finalizer.eval.lua --workers 1
+  expect 4
+  equal "$(query "select count(*) from results where status in ('ok', 'timeout')")" 11
+  [ "$(query "select count(*) from results where status = 'timeout'")" -le 2 ]
+  [ "$took" -le 40000 ]
+}

@@ -76,10 +76,10 @@ static void clusters_that_agree(void **state) { /* no spread between clusters: a
   eva_paired_options options = eva_paired_defaults();
   eva_paired result = eva_compare_paired(before, after, 14, two, &options);
   assert_true(result.p_value == 0.5);
-  assert_int_equal(result.verdict, EVA_INCONCLUSIVE);
+  assert_int_equal(result.verdict, EVA_VERDICT_INCONCLUSIVE);
   result = eva_compare_paired(before, after, 14, seven, &options);
   assert_true(result.p_value == 0.015625);
-  assert_int_equal(result.verdict, EVA_REGRESSED);
+  assert_int_equal(result.verdict, EVA_VERDICT_REGRESSED);
 }
 
 static void clustered_pairs(void **state) {

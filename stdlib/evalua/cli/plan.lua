@@ -8,6 +8,7 @@ local ref = require "evalua.cli.ref"
 local report = require "evalua.report.json"
 local sys = require "evalua.native.sys"
 local text = require "evalua.report.text"
+local variant = require "evalua.variant"
 
 local plan = {}
 
@@ -15,8 +16,8 @@ local plan = {}
 ---@param experiment table
 ---@return string
 function plan.title(experiment)
-  local variant = experiment.variant
-  return variant and variant ~= "" and ("%s[%s]"):format(experiment.name, variant) or experiment.name
+  local of = experiment.variant
+  return of and of ~= "" and ("%s[%s]"):format(experiment.name, of) or experiment.name
 end
 
 local function params_of(options)
@@ -58,6 +59,16 @@ local function load_cases(path, options, params)
   return suite
 end
 
+---True where `-e name` means the experiment: by its name, by its name and variant, or by some of the variant's pairs.
+---@param experiment table
+---@param wanted string
+---@return boolean
+function plan.is_named(experiment, wanted)
+  if wanted == experiment.name or wanted == plan.title(experiment) then return true end
+  local name, some = variant.split(wanted)
+  return name == experiment.name and variant.matches(experiment.variant, some)
+end
+
 local function select_by_name(experiments, wanted)
   if not wanted then return experiments end
   local chosen, used, names, seen = {}, {}, {}, {}
@@ -72,7 +83,7 @@ local function select_by_name(experiments, wanted)
     add_name(plan.title(experiment))
     local matches = false
     for _, name in ipairs(wanted) do
-      if name == experiment.name or name == plan.title(experiment) then
+      if plan.is_named(experiment, name) then
         matches, used[name] = true, true
       end
     end

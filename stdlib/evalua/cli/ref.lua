@@ -2,10 +2,12 @@
 
 local fail = require "evalua.cli.fail"
 local strict = require "evalua.strict"
+local variants = require "evalua.variant"
 
 local ref = {}
 
 local PREFIX_CHARACTERS_MIN = 4
+local RUNS_LOOKED_AT = 1000 -- of one name, for its variants
 
 ref.help = [[
 REF names one experiment of the store:
@@ -13,7 +15,7 @@ REF names one experiment of the store:
   0192f3c4        its id, or the beginning of it (at least 4 characters)
   latest          the newest one; latest~2 is two before it
   NAME            the newest one of that name; NAME~1 is the one before it
-  NAME[variant]   the newest one of that variant: 'qa[prompt=short]', also with ~N
+  NAME[variant]   the newest one of that variant: 'qa[prompt=short]', also with ~N; as much of the variant as is clear
   REF@SET         a run with the scores of a score set that `evalua score` made: 12@rescored, latest@rescored, where
                   runs are compared or shown
   FILE            a baseline file that `evalua accept` wrote (*.json), where runs are compared or shown; FILE[variant]
@@ -38,6 +40,36 @@ local function nth(store, text, query, back)
   if #records == 0 then return nil end
   fail.usage("%s: there are only %d such experiments; the oldest is %s~%d (number %d)", text, #records,
     text:gsub("~%d+$", ""), #records - 1, records[#records].number)
+end
+
+-- The names of the variants that an experiment has runs of, and those that `wanted` means.
+local function variants_of(store, name, wanted)
+  local names, found, seen = {}, {}, {}
+  for _, record in ipairs(store:experiments { name = name, limit = RUNS_LOOKED_AT }) do
+    local of = record.variant or ""
+    if of ~= "" and not seen[of] then
+      seen[of] = true
+      names[#names + 1] = ("%s[%s]"):format(name, of)
+      if variants.matches(of, wanted) then found[#found + 1] = of end
+    end
+  end
+  table.sort(names)
+  table.sort(found)
+  return names, found
+end
+
+-- The run that `NAME[variant]` means: of that variant, else of the only one that has these pairs.
+local function by_variant(store, text, base, back)
+  local name, wanted = variants.split(base)
+  if not name then return nil end
+  local record = nth(store, text, { name = name, variant = wanted }, back)
+  if record then return record end
+  local names, found = variants_of(store, name, wanted)
+  if #found == 1 then return nth(store, text, { name = name, variant = found[1] }, back) end
+  if #found > 1 then
+    fail.usage("%s: %d variants of %s have that; write more of one: %s", text, #found, name, table.concat(found, "; "))
+  end
+  if #names > 0 then fail.usage("there is no experiment %q%s", text, strict.hint(base, names, "variants")) end
 end
 
 local function by_prefix(store, text)
@@ -114,11 +146,7 @@ function ref.run(store, text)
     if not record then fail.usage("%s: the store has no experiment yet; `evalua run` makes one", text) end
     return record
   end
-  record = nth(store, text, { name = base }, back)
-  if not record then
-    local name, variant = base:match("^(.-)%[(.*)%]$")
-    if name then record = nth(store, text, { name = name, variant = variant }, back) end
-  end
+  record = nth(store, text, { name = base }, back) or by_variant(store, text, base, back)
   if not record and base == text then record = by_prefix(store, text) end
   if record then return record end
   fail.usage("there is no experiment %q%s", text, strict.hint(base, names_of(store), "experiments"))

@@ -159,6 +159,13 @@ end
 ---@return boolean
 function definition.is_scorer(value) return type(value) == "table" and getmetatable(value) == scorer_methods end
 
+---True for scorers that never wait and run no code of a script: they need no scope and no deadline.
+---@param scorer evalua.scorer
+---@return boolean
+function definition.is_in_place(scorer)
+  return scorer.builtin ~= nil and type(scorer.pass) ~= "function" and type(scorer.on_error) ~= "function"
+end
+
 ---An id may not hold what separates the parts of a scorer's key, and is one line of text.
 ---@param id string
 ---@return string|nil problem
