@@ -102,6 +102,7 @@ $(OUT)/tests/%: tests/%.c $(OUT)/objects.a
 	@mkdir -p $(@D)
 	@echo "TEST $@"
 	$(Q)$(COMPILE) -MMD -MP -MF $@.d -o $@ $< $(OUT)/objects.a $(LDFLAGS) $(PACKAGE_LIBS) -lcmocka
+$(OUT)/tests/bench/http_bare: LDFLAGS += -lcurl
 $(OUT)/tests/bench/%: tests/bench/%.c $(OUT)/flags
 	@mkdir -p $(@D)
 	@echo "CC   $<"

@@ -150,13 +150,14 @@ static void close_socket(crew_member *member) {
   close(member->socket);
 }
 
-/* Its socket has ended: reap it and let the coordinator decide what becomes of its jobs. */
+/* A worker that a sanitizer has stopped ends the run, whatever it was about. */
 static void heed_sanitizer(int status) {
   if (!EVA_SANITIZED || !WIFEXITED(status) || WEXITSTATUS(status) != EVA_SANITIZER_EXIT) return;
   fputs("evalua: error: a sanitizer has stopped a worker; its report is above\n", stderr);
   _exit(EVA_SANITIZER_EXIT);
 }
 
+/* Its socket has ended: reap it and let the coordinator decide what becomes of its jobs. */
 static void bury(crew_member *member) {
   coordinator *c = member->coordinator;
   int status = 0;
@@ -175,12 +176,16 @@ static void on_socket(uv_poll_t *poll, int status, int events) {
   crew_member *member = poll->data;
   if (status >= 0 && (events & UV_WRITABLE)) crew_send(member);
   if (status >= 0 && !(events & UV_READABLE)) return;
-  eva_buf_reserve(&member->in, READ_SIZE);
-  ssize_t count = recv(member->socket, member->in.data + member->in.len, READ_SIZE, 0);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (count > 0) {
+  for (;;) {
+    eva_buf_reserve(&member->in, READ_SIZE);
+    ssize_t count = recv(member->socket, member->in.data + member->in.len, READ_SIZE, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN && status >= 0) return;
+    if (count <= 0) break;
     member->in.len += (size_t)count;
-    if (read_frames(member) == 0) return;
+    if (read_frames(member) != 0) break;
+    /* After an error (it died with jobs unread) libuv does not watch any more: read what is left, now. */
+    if (status >= 0) return;
   }
   uv_poll_stop(poll);
   member->is_drained = 1;

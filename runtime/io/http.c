@@ -145,8 +145,8 @@ static int on_curl_timer(CURLM *multi, long ms, void *context) {
 
 /* ==== The client ==== */
 
-/* How many connections there may be: as many as the process may have descriptors, after raising its soft limit. Requests
- * beyond wait inside libcurl. */
+/* How many connections there may be: as many as the process may have descriptors, after raising its soft limit.
+ * Requests beyond wait inside libcurl. */
 static long connections_most(void) {
   struct rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return DESCRIPTORS_KEPT;

@@ -12,8 +12,8 @@
 #include "base/error.h"
 
 #define EVA_CURL_FUNCTIONS(X) \
-  X(global_init) X(easy_init) X(easy_setopt) X(easy_getinfo) X(easy_cleanup) X(easy_reset) X(easy_pause) X(easy_strerror) \
-  X(slist_append) X(slist_free_all) X(multi_init) X(multi_setopt) X(multi_add_handle) X(multi_remove_handle) \
+  X(global_init) X(easy_init) X(easy_setopt) X(easy_getinfo) X(easy_cleanup) X(easy_reset) X(easy_pause) \
+  X(easy_strerror) X(slist_append) X(slist_free_all) X(multi_init) X(multi_setopt) X(multi_add_handle) X(multi_remove_handle) \
   X(multi_socket_action) X(multi_info_read) X(multi_assign) X(multi_timeout) X(multi_cleanup)
 
 /* One field a function, without its prefix: easy_init is curl_easy_init. */

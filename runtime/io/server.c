@@ -44,6 +44,7 @@ struct eva_server_request {
   eva_buf out;
   size_t out_taken;
   eva_buf pattern;
+  size_t pattern_at;
   uint64_t fill_left;
 };
 
@@ -166,9 +167,11 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 static ssize_t fill_block(eva_server_request *r, char *block, size_t size) {
   if (size > r->fill_left) size = (size_t)r->fill_left;
   for (size_t at = 0; at < size;) {
-    size_t piece = r->pattern.len < size - at ? r->pattern.len : size - at;
-    memcpy(block + at, r->pattern.data, piece);
+    size_t piece = r->pattern.len - r->pattern_at;
+    if (piece > size - at) piece = size - at;
+    memcpy(block + at, r->pattern.data + r->pattern_at, piece);
     at += piece;
+    r->pattern_at = (r->pattern_at + piece) % r->pattern.len;
   }
   r->fill_left -= size;
   return (ssize_t)size;
@@ -357,6 +360,7 @@ void eva_server_answer_fill(eva_server_request *r, eva_text pattern, uint64_t co
   if (!pattern.len) return;
   eva_buf_clear(&r->pattern);
   while (r->pattern.len < BLOCK_SIZE) eva_buf_add(&r->pattern, pattern.data, pattern.len);
+  r->pattern_at = 0;
   r->fill_left = count;
   resume(r);
 }

@@ -8,8 +8,8 @@
 #include "base/error.h"
 
 #define EVA_MHD_FUNCTIONS(X) \
-  X(start_daemon) X(stop_daemon) X(run) X(get_timeout) X(get_daemon_info) X(get_connection_info) X(get_connection_values) \
-  X(suspend_connection) X(resume_connection) X(queue_response) X(create_response_from_buffer) \
+  X(start_daemon) X(stop_daemon) X(run) X(get_timeout) X(get_daemon_info) X(get_connection_info) \
+  X(get_connection_values) X(suspend_connection) X(resume_connection) X(queue_response) X(create_response_from_buffer) \
   X(create_response_from_callback) X(add_response_header) X(destroy_response)
 
 typedef struct eva_mhd_table {

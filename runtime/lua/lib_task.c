@@ -138,7 +138,7 @@ static void group_start(group_op *group, lua_State *L) {
     if (group->timeout_field) {
       lua_pushliteral(L, "timeout_ms");
       lua_rawget(L, -2);
-      timeout_ms = (int64_t)lua_tonumber(L, -1);
+      timeout_ms = (int64_t)ceil(lua_tonumber(L, -1));
       lua_pop(L, 1);
       lua_pushliteral(L, "name");
       if (lua_rawget(L, -2) == LUA_TSTRING) scope->salt = salt_of(lua_tostring(L, -1));
@@ -288,7 +288,7 @@ static void attempt_ended(eva_scope *scope) { eva_op_complete(scope->owner); }
 
 /* attempt(timeout_ms, function, ...) -> "ok", results... | "error", error, trace | "timeout" */
 static int l_attempt(lua_State *L) {
-  int64_t timeout_ms = (int64_t)luaL_checknumber(L, 1);
+  int64_t timeout_ms = (int64_t)ceil(luaL_checknumber(L, 1));
   luaL_checktype(L, 2, LUA_TFUNCTION);
   eva_vm *vm = eva_vm_of(L);
   eva_scope *scope = eva_scope_new(L, vm->scope);

@@ -370,6 +370,28 @@ static int authorize(void *statement, int action, const char *first, const char 
   return SQLITE_DENY;
 }
 
+/* True where the rest of a text is more than comments and semicolons. It is prepared only, and under the authorizer:
+ * some pragmas act when they are prepared. */
+static int has_statement(eva_db *db, const char *tail) {
+  while (*tail) {
+    sqlite3_stmt *found = NULL;
+    const char *next = tail;
+    eva_statement rest = {.read_only = 1};
+    sqlite3_set_authorizer(db->handle, authorize, &rest);
+    int result = sqlite3_prepare_v2(db->handle, tail, -1, &found, &next);
+    sqlite3_set_authorizer(db->handle, NULL, NULL);
+    sqlite3_finalize(found);
+    if (result != SQLITE_OK || found) {
+      return 1;
+    }
+    if (next == tail) {
+      break;
+    }
+    tail = next;
+  }
+  return 0;
+}
+
 eva_code eva_db_prepare_once(eva_db *db, const char *sql, eva_statement **out, eva_error *error) {
   check_owner(db);
   eva_statement *statement = eva_alloc_zeroed(1, sizeof *statement);
@@ -388,7 +410,7 @@ eva_code eva_db_prepare_once(eva_db *db, const char *sql, eva_statement **out, e
     code = fail(db, result, error);
   } else if (!statement->handle) {
     code = eva_error_set(error, EVA_E_ARGUMENT, NULL, "SQL: there is no statement");
-  } else if (tail[strspn(tail, "; \t\r\n")]) {
+  } else if (has_statement(db, tail)) {
     code = eva_error_set(error, EVA_E_ARGUMENT, NULL, "SQL: one statement at a time, but more follows: %.40s", tail);
   }
   if (code) {

@@ -12,9 +12,11 @@
   "FROM selections s JOIN items i ON i.item_key = s.item_key WHERE s.experiment_id = ?1 AND s.position > ?2 "
 
 static const char SQL_JOBS[] = "SELECT " JOB_COLUMNS "ORDER BY s.position LIMIT ?3";
+/* A worker that somebody killed (a person, the kernel for want of memory) says nothing about its items. */
 #define IS_MISSING                                                                                                \
   "AND NOT EXISTS (SELECT 1 FROM results r WHERE r.experiment_id = s.experiment_id AND r.position = s.position "   \
-  "AND r.item_id = s.item_id AND r.item_version = s.item_version AND r.trial = s.trial) "
+  "AND r.item_id = s.item_id AND r.item_version = s.item_version AND r.trial = s.trial AND "                       \
+  "(r.error IS NULL OR r.error NOT LIKE '{\"code\":\"worker_crashed\",%died of signal SIGKILL%')) "
 #define IS_FAILED                                                                                                 \
   "AND EXISTS (SELECT 1 FROM results r WHERE r.experiment_id = s.experiment_id AND r.position = s.position AND "   \
   "(r.status <> 'ok' OR EXISTS (SELECT 1 FROM scores c WHERE c.experiment_id = r.experiment_id AND "               \

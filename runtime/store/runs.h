@@ -37,7 +37,8 @@ typedef void (*eva_job_callback)(void *context, const eva_job *job);
  * then all are those with a stored result, jobs carry it, and only their scores are stored, in that set. */
 typedef enum eva_job_set {
   EVA_JOBS_ALL,
-  EVA_JOBS_MISSING, /* those without a result of the same item, item version and trial (resume) */
+  EVA_JOBS_MISSING, /* those without a result of the same item, item version and trial, or whose worker was killed by
+                       SIGKILL while they ran (resume) */
   EVA_JOBS_FAILED,  /* those whose target or a scorer failed (retry) */
   EVA_JOBS_UNSCORED,         /* of a set: those whose target was fine and that have no score of the set */
   EVA_JOBS_UNSCORED_ANY      /* the same whether the target was fine or not (but not the skipped) */

@@ -351,8 +351,8 @@ end
 local function check_datasets(baseline, candidate, options)
   if options.across_datasets or not compare_items.is_across(baseline, candidate) then return end
   local before, now = compare.run_text(baseline), compare.run_text(candidate)
-  fail.usage("%s is over dataset %s and %s over dataset %s: items of the same id need not be the same; compare them "
-    .. "all the same with --across-datasets (across_datasets = true)", before, baseline.dataset_name, now,
+  fail.usage("run %s is over dataset %s and %s over dataset %s: items of the same id need not be the same; compare "
+    .. "them all the same with --across-datasets (across_datasets = true)", before, baseline.dataset_name, now,
     candidate.dataset_name)
 end
 

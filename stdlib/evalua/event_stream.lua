@@ -19,33 +19,34 @@ end
 ---@param lone_cr boolean
 ---@return fun(): string|nil
 function event_stream.lines(read, lone_cr)
-  local rest, parts, held = "", {}, 0 -- `parts`: the beginning of a line that has not ended
+  local piece, from = "", 1     -- what is not read yet is piece:sub(from)
+  local parts, held = {}, 0     -- the beginning of a line that has not ended
   local skip_lf, ended = false, false
   local stop = lone_cr and "[\r\n]" or "\n"
   return function()
     while not ended do
-      if skip_lf and rest ~= "" then
+      if skip_lf and from <= #piece then
         skip_lf = false
-        if rest:sub(1, 1) == "\n" then rest = rest:sub(2) end
+        if piece:byte(from) == 10 then from = from + 1 end
       end
-      local at = rest:find(stop)
-      if held + (at or #rest) > event_stream.LINE_BYTES_MAX then
+      local at = piece:find(stop, from)
+      if held + (at or #piece + 1) - from > event_stream.LINE_BYTES_MAX then
         too_large("a line", "line_bytes", event_stream.LINE_BYTES_MAX)
       end
       if at then
-        skip_lf = rest:sub(at, at) == "\r"
-        parts[#parts + 1] = rest:sub(1, at - 1)
+        skip_lf = piece:byte(at) == 13
+        parts[#parts + 1] = piece:sub(from, at - 1)
         local line = table.concat(parts)
-        rest, parts, held = rest:sub(at + 1), {}, 0
+        from, parts, held = at + 1, {}, 0
         if not lone_cr and line:sub(-1) == "\r" then line = line:sub(1, -2) end
         return line
       end
-      if rest ~= "" then
-        parts[#parts + 1] = rest
-        held = held + #rest
+      if from <= #piece then
+        parts[#parts + 1] = piece:sub(from)
+        held = held + #piece - from + 1
       end
-      rest = read()
-      if not rest then
+      piece, from = read(), 1
+      if not piece then
         ended = true
         local line = table.concat(parts)
         if line ~= "" then return line end

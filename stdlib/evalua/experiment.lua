@@ -102,12 +102,6 @@ local function check_numbers(values)
     place.fail(('option "max_failures" of eval.experiment is a share below 1 or a whole number of items, not %s')
       :format(tostring(failures)))
   end
-  for _, name in ipairs { "item_timeout", "timeout" } do
-    if values[name] == 0 then
-      place.fail(('option "%s" of eval.experiment is 0, which is no time at all; leave it out for no timeout'):format(
-        name))
-    end
-  end
 end
 
 -- Checks the options; names are resolved later.

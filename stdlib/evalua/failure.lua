@@ -31,14 +31,14 @@ function failure.raise(message, given)
   if type(message) == "table" and given == nil then
     given = message
   else
-    local copy = { message = tostring(message) }
+    local copy = { message = message ~= nil and tostring(message) or nil }
     for key, value in next, given or {} do copy[key] = value end
     given = copy
   end
   local values = options.check(schema, given)
   local caller = require("evalua.place").caller()
   error(setmetatable({
-    message = values.message or "eval.fail",
+    message = values.message or "eval.fail was called without a message",
     permanent = values.permanent,
     code = values.code,
     place = caller and caller.text,

@@ -90,7 +90,15 @@ end
 
 local function compile_body(spec)
   local body = spec.body
-  if type(body) == "function" then return body end
+  if type(body) == "function" then
+    return function(input, item)
+      local made = body(input, item)
+      local ok, problem = pcall(json.encode, made == nil and json.null or made)
+      if ok or type(made) == "string" then return made end
+      bad_definition(spec, "what its body function returned cannot be sent: %s",
+        (tostring(problem):gsub("^stdlib/[%w_/]+%.lua:%d+: ", "")))
+    end
+  end
   local fill = type(body) == "string" and template.compile_text(body) or template.compile(body)
   return function(_, item) return fill(item) end
 end

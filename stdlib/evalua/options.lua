@@ -137,6 +137,9 @@ local function check_value(option, value)
   if kind == "duration" then
     local ms, problem = duration.parse(value)
     if not ms then return nil, "is wrong: " .. problem end
+    if ms == 0 and option[1]:find "timeout$" then
+      return nil, "is 0, which is no time at all; leave it out for no timeout"
+    end
     value = ms
   elseif kind == "size" then
     local bytes, problem = size.parse(value)

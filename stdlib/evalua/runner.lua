@@ -171,6 +171,13 @@ local function run_items(store, experiment, settings, made, jobs, run_hooks)
     k = experiment.reducer.k } or nil
   local report = settings.on_event and progress_reporter(store, made.id, reduction, on_event)
   local keeper = require "evalua.cache_keeper"
+  local reported_to = 0
+  local function report_results(from, to)
+    if to < from then return end
+    reported_to = to
+    run_hooks:results(store, made.id, from, to)
+    on_event { type = "results", experiment_id = made.id, from_position = from, to_position = to }
+  end
   require("evalua.store_proxy").serve(store)
   engine.trim()
   local ending, progress, message = engine.run {
@@ -184,17 +191,15 @@ local function run_items(store, experiment, settings, made, jobs, run_hooks)
     timeout_ms = experiment.timeout_ms, item_timeout_ms = experiment.item_timeout_ms, seed = jobs.seed,
     run_item = run_item, open_worker = open_worker,
     signal = experiment.signal and require("evalua.signal").flag_of(experiment.signal) or nil,
-    on_commit = function(_, from, to)
-      if to < from then return end
-      run_hooks:results(store, made.id, from, to)
-      on_event { type = "results", experiment_id = made.id, from_position = from, to_position = to }
-    end,
+    on_commit = function(_, from, to) report_results(from, to) end,
     on_tick = function(progress)
       keeper.tick()
       if report then report(progress) end
     end,
   }
   experiment.worker_opened = nil
+  -- A run that ended early has results behind those that are missing.
+  if ending ~= "broken" then report_results(reported_to + 1, jobs.selected) end
   if report then report(progress) end
   return ending, message
 end

@@ -357,7 +357,7 @@ function eval.datasets.delete(name) end
 eval.experiments = {}
 
 ---@param reference string|integer|table number, id, "latest", NAME, NAME~1, NAME[variant], or a summary
----@return table summary
+---@return table summary its `results` are read from the store when they are asked for
 function eval.experiments.get(reference) end
 
 ---@param options? evalua.experiments_list_options

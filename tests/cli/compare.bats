@@ -124,7 +124,10 @@ LUA
   evalua compare 1 3 --fail-on inconclusive
   expect 5
   evalua compare 1 3 --fail-on regressed
-  expect 0
+  expect 4
+  says "no scorer in common that could judge them"
+  evalua compare 1 2 3 --fail-on regressed
+  expect 4
 }
 
 @test "a scorer in one run only is incomparable, never a fall to 0" {
@@ -284,4 +287,37 @@ LUA
   expect 0
   equal "$(json 'any("Holm-adjusted" in w for w in d["warnings"])')" true
   equal "$(json '[d["scorers"]["mark"]["p_adjusted"], d["metrics"]["mae"]["p_adjusted"]]')" "[1.0, 1.0]"
+}
+
+@test "--scorer judges by the scorers it names alone" {
+  suite two.eval.lua <<'LUA'
+local bad = eval.param { name = "bad", default = 0 }
+local items = {}
+for i = 1, 20 do items[i] = { id = "q" .. i, input = i, metadata = { part = i % 2 } } end
+eval.experiment { name = "two", dataset = items, target = function(input) return input end, scorers = {
+  eval.scorer { id = "kept", score = function() return 1 end },
+  eval.scorer { id = "lost", score = function() return bad == 0 end },
+  eval.scorer { id = "some", score = function(run) if run.input < 3 then return nil, "no" end return 1 end },
+} }
+LUA
+  evalua run two.eval.lua
+  evalua run two.eval.lua -p bad=1
+  evalua compare 1 2 --format json
+  equal "$(json 'd["verdict"]')" regressed
+  evalua compare 1 2 --scorer kept --by metadata.part --format json
+  expect 0
+  equal "$(json '[d["verdict"], list(d["scorers"]), d["warnings"], d["regressions"]]')" '["no_worse", ["kept"], [], []]'
+  equal "$(json 'list(d["slices"]["metadata.part"]["0"]["scorers"])')" '["kept"]'
+  evalua compare 1 2 --scorer lots
+  expect 2
+  says 'did you mean "lost"?'
+}
+
+@test "two clusters that agree prove nothing" {
+  scored "$(repeated 40 1)" "" "metadata = { half = i % 2 }"
+  scored "$(repeated 20 0 20 1)" "" "metadata = { half = i % 2 }"
+  evalua compare 1 2 --cluster metadata.half --format json
+  equal "$(json '[d["scorers"]["mark"][name] for name in ("p_value", "verdict", "delta")]')" '[0.5, "inconclusive", -0.5]'
+  evalua compare 1 2 --format json
+  equal "$(json 'd["verdict"]')" regressed
 }

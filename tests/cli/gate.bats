@@ -506,3 +506,54 @@ print(d["commit"], d.get("branch"), d["dirty"])'; }
   expect 1
   prints "against the baseline double.baseline.json" "exact fell by 0.50"
 }
+
+@test "some pairs of a variant, in any order, name the variants that have them" {
+  suite matrix.eval.lua <<'LUA'
+for v in eval.matrix { model = { "a", "b" }, prompt = { "short", "long" } } do
+  eval.experiment { name = "qa", variant = v, dataset = { { id = "i", input = 1, ground_truth = 1 } },
+    target = function(input) return input end, scorers = { eval.scorers.exact } }
+end
+LUA
+  evalua run -e 'qa[prompt=short]' --format json
+  expect 0
+  equal "$(json '[e["variant"] for e in d["experiments"]]')" '["model=a,prompt=short", "model=b,prompt=short"]'
+  evalua run -e 'qa[prompt=long,model=b]' --format json
+  equal "$(json '[e["variant"] for e in d["experiments"]]')" '["model=b,prompt=long"]'
+  evalua run -e 'qa[prompt=wide]'
+  expect 2
+  says "qa[model=a,prompt=short]"
+  evalua show 'qa[prompt=long]' --format json
+  equal "$(json 'd["variant"]')" model=b,prompt=long
+  evalua show 'qa[prompt=short]'
+  expect 2
+  says "2 variants of qa have that" "model=b,prompt=short"
+  evalua accept
+  evalua compare 'qa.baseline.json[model=b,prompt=long]' 'qa[prompt=long]' --format json
+  expect 0
+  evalua compare 'qa.baseline.json[prompt=long]' 'qa[prompt=long]' --format json
+  expect 0
+  equal "$(json 'd["baseline"]["variant"]')" model=b,prompt=long
+}
+
+@test "accept -o says how its file gates, and wants a directory that is there" {
+  small_suite
+  evalua run
+  evalua accept -o elsewhere.json
+  expect 0
+  prints "--baseline elsewhere.json"
+  evalua accept -o ./upper.baseline.json
+  prints "runs of this experiment are compared with it from now on"
+  evalua accept -o nowhere/file.json
+  expect 2
+  says "there is no directory nowhere"
+}
+
+@test "a rule that indexes what no baseline gives says so, whatever it calls it" {
+  suite named.eval.lua <<'LUA'
+eval.experiment { name = "x", dataset = { { id = "i", input = 1 } }, target = function(input) return input end,
+  rules = { eval.rule("c", function(_, _, c) return c.verdict ~= "regressed" end) } }
+LUA
+  evalua run
+  expect 3
+  prints "there is no baseline"
+}

@@ -203,6 +203,9 @@ LUA
     prints "::"
     ! grep -E '^[[:space:]]*::|##[a-z]*\[' <<<"$output"
   done
+  evalua show latest -o page.html
+  evalua compare latest latest -o compared.html
+  ! grep -E '^[[:space:]]*::|##[a-z]*\[' page.html compared.html
 }
 
 @test "JSON escapes what would act on a terminal" {

@@ -426,7 +426,7 @@ b|0.0||0|'
 type_keys() {
   local keys=$1
   shift
-  TERM=${TERM_OF:-dumb} NO_COLOR=1 run python3 "$BATS_TEST_DIRNAME/typing.py" "$keys" "$EVALUA" "$@"
+  TERM=${TERM_OF:-dumb} NO_COLOR=1 run python3 "$BATS_TEST_DIRNAME/keystrokes.py" "$keys" "$EVALUA" "$@"
   echo "$output"
 }
 
@@ -459,4 +459,15 @@ b|0.0||0|nice one'
     type_keys "@SIGSEGV" review 1 --as ann
     prints "terminal: cooked"
   fi
+}
+
+@test "kappa of chance agreement is 0, not what rounding leaves" {
+  suite chance.eval.lua <<'LUA'
+eval.experiment { name = "chance", dataset = { { id = "a", input = 1 }, { id = "b", input = 2 }, { id = "c", input = 3 } },
+  target = function(input) return input end, scorers = { eval.scorer { id = "one", score = function() return 1 end } } }
+LUA
+  evalua run
+  run --separate-stderr "$EVALUA" review latest --as ann <<<$'accept\nreject\nscore 0.3'
+  evalua review latest --report --format json
+  equal "$(json 'd["with_scorers"][0]["kappa"] in (0, None)')" true
 }

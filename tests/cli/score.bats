@@ -340,3 +340,11 @@ await_lines() {
   evalua run --baseline 1@rescored --format json
   equal "$(json 'd["experiments"][0]["comparison"]["scorers"]["exact"]["delta"]')" -0.5
 }
+
+@test "--scorer names each scorer of the suite once" {
+  small_suite
+  evalua run
+  evalua score latest small.eval.lua --scorer nothing_like_it
+  expect 2
+  [ "$(grep -o exact <<<"$stderr" | wc -l)" = 1 ]
+}

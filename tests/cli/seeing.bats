@@ -306,3 +306,31 @@ LUA
   equal "$(query "select version from datasets where name = 'log'")" 200
   equal "$(query 'select count(*) from results')" 200
 }
+
+@test "a run that is stopped streams and gives to after_each all that is stored, also behind what is missing" {
+  suite stop.eval.lua <<'LUA'
+local items, seen = {}, 0
+for number = 1, 40 do items[number] = { id = ("n%02d"):format(number), input = number } end
+local signal = eval.signal()
+eval.experiment {
+  name = "stop", dataset = items, max_concurrency = 10, signal = signal,
+  after_each = function() seen = seen + 1 end,
+  teardown = function() io.stderr:write("seen ", seen, "\n") end,
+  target = function(input)
+    if input == 3 then eval.sleep "1h" end
+    eval.sleep "20ms"
+    if input == 20 then signal:abort "enough" end
+    return input
+  end,
+}
+LUA
+  evalua run stop.eval.lua --format jsonl
+  expect 130
+  stored=$(query "select count(*) from results")
+  [ "$stored" -ge 18 ]
+  equal "$(jsonl '[line["item_id"] for line in d if line["type"] == "item"]')" \
+    "$(query "select json_group_array(item_id) from results order by position" | sed 's/,/, /g')"
+  equal "$(jsonl '[line["done"] for line in d if line["type"] == "progress"][-1]')" "$stored"
+  equal "$(jsonl 'd[-1]["type"]')" done
+  says "seen $stored"
+}

@@ -44,3 +44,16 @@ LUA
     [[ $output != *$'\u202e'* ]]
   done
 }
+
+@test "a comment after the statement is no second one" {
+  small_suite
+  evalua run
+  evalua sql "SELECT 7 AS n; -- all there is
+    /* really */ ;" --format csv
+  expect 0
+  equal "$output" $'n\n7'
+  evalua sql "SELECT 7; -- more
+    DELETE FROM results"
+  expect 2
+  says "one statement at a time"
+}

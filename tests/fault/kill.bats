@@ -22,7 +22,7 @@ begin() {
   until_hits 10 mid middle coordinator 30
 }
 
-@test "kill -9 of a worker: the run goes on; what it ran has failed with the signal" {
+@test "kill -9 of a worker: the run goes on; what it ran has failed with the signal, and resume runs it again" {
   begin
   until_hits 10 worker middle worker 30
 }

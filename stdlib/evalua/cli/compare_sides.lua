@@ -78,17 +78,18 @@ end
 
 local UNDECIDED = { inconclusive = true, incomparable = true }
 
----The exit code of --fail-on. Raises (exit 4) where there is nothing to judge by.
+---The exit code of --fail-on. Raises (exit 4) where there is nothing to judge by: a comparison in which no scorer has a
+---pair is never a pass. With "inconclusive" that is asked about, and is exit 5.
 ---@param results table[] comparisons
 ---@param fail_on "regressed"|"inconclusive"
 ---@return integer
 function compare_sides.exit_code(results, fail_on)
-  local worst = fail.codes.ok
+  local worst, is_unjudged = fail.codes.ok, false
   for _, result in ipairs(results) do
     local count = 0
     for _, map in ipairs { result.scorers, result.metrics or {} } do
       for _, entry in pairs(map) do
-        count = count + 1
+        if entry.verdict ~= "incomparable" then count = count + 1 end
         if entry.verdict == "regressed" then
           worst = fail.codes.rule
         elseif fail_on == "inconclusive" and worst == fail.codes.ok and UNDECIDED[entry.verdict]
@@ -97,7 +98,10 @@ function compare_sides.exit_code(results, fail_on)
         end
       end
     end
-    if count == 0 then fail.incomplete("--fail-on: the runs have no scorer in common to judge by") end
+    is_unjudged = is_unjudged or count == 0
+  end
+  if is_unjudged and worst ~= fail.codes.inconclusive then
+    fail.incomplete("--fail-on: the runs have no scorer in common that could judge them")
   end
   return worst
 end

@@ -7,10 +7,13 @@ local html = {}
 
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
 
----Text from outside as HTML.
+---Text from outside as HTML. Nor is a line a command of a workflow's runner, should the page be printed into its log.
 ---@param value any
 ---@return string
-function html.escape(value) return (text.clean(tostring(value)):gsub("[&<>\"']", entities)) end
+function html.escape(value)
+  local escaped = text.clean(tostring(value)):gsub("[&<>\"']", entities)
+  return (escaped:gsub("::", "&#58;&#58;"):gsub("##(%a*)%[", "#&#35;%1["))
+end
 
 local escape = html.escape
 
@@ -18,7 +21,9 @@ local escape = html.escape
 ---@param value any
 ---@return string
 function html.data(value)
-  return (json.encode(value):gsub("<", "\\u003c"):gsub("\226\128\168", "\\u2028"):gsub("\226\128\169", "\\u2029"))
+  local encoded = json.encode(value)
+  if encoded:find("##", 1, true) then encoded = encoded:gsub("##(%a*)%[", "\\u0023\\u0023%1[") end
+  return (encoded:gsub("<", "\\u003c"):gsub("\226\128\168", "\\u2028"):gsub("\226\128\169", "\\u2029"))
 end
 
 local tones = { pass = "good", improved = "good", no_worse = "good", fail = "bad", regressed = "bad", error = "bad",

@@ -13,7 +13,7 @@ local PROGRESS_EVERY_MS = 1000
 ---@param store table
 ---@return {event: fun(self: table, event: table), done: fun(self: table, summary: table)}
 function jsonl.writer(write, store)
-  local writer, last_ms = { experiment_id = nil }, nil
+  local writer, last_ms, untold = { experiment_id = nil }, nil, nil
 
   -- The engine tells ten times a second.
   local function is_due(event)
@@ -21,6 +21,11 @@ function jsonl.writer(write, store)
     if last_ms and now - last_ms < PROGRESS_EVERY_MS and event.done < event.total then return false end
     last_ms = now
     return true
+  end
+
+  local function tell_progress()
+    if untold then write(report.harmless(json.encode(untold)) .. "\n") end
+    untold = nil
   end
 
   function writer.event(_, event)
@@ -31,12 +36,14 @@ function jsonl.writer(write, store)
       report.each_result(store, event.experiment_id or writer.experiment_id,
         { after = event.from_position - 1, upto = event.to_position },
         function(row) write('{"type":"item",' .. report.result(row):sub(2) .. "\n") end)
-    elseif event.type == "progress" and is_due(event) then
-      write(report.harmless(json.encode(event)) .. "\n")
+    elseif event.type == "progress" then
+      untold = event
+      if is_due(event) then tell_progress() end
     end
   end
 
   function writer.done(_, summary)
+    tell_progress() -- how a run that ended early stood at its end
     write('{"type":"done","summary":' .. report.head(summary) .. "}\n")
   end
 
