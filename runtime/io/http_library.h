@@ -1,7 +1,7 @@
 /* libcurl, loaded when the first request is made.
  *
  * Linked in the usual way, libcurl and the thirty libraries that it needs would cost every start of the program 5 ms
- * (measured), a quarter of what a suite of one item may take from start to end. So it is opened with dlopen, and its
+ * (measured), a quarter of what a suite of one item may take from start to end. So it is opened by library.h, and its
  * functions are called through this table: eva_curl()->easy_init() and so on. */
 #ifndef EVA_IO_HTTP_LIBRARY_H
 #define EVA_IO_HTTP_LIBRARY_H

@@ -121,6 +121,9 @@ static int open_worker(lua_State *L) {
   return 0;
 }
 
+/* Scopes of the parent, whose timers belong to its loop: left alone, and reachable for those who look for leaks. */
+static const void *volatile of_parent[2];
+
 /* In the child: nothing of the parent's loop, scopes and store is used again. */
 static uv_loop_t *worker_open(void *context, eva_worker *worker, eva_error *error) {
   engine *e = context;
@@ -136,6 +139,8 @@ static uv_loop_t *worker_open(void *context, eva_worker *worker, eva_error *erro
   eva_worker_listen(worker, loop);
   eva_alarms_forget(vm->alarms);
   vm->alarms = NULL;
+  of_parent[0] = vm->pool;
+  of_parent[1] = vm->root;
   vm->pool = vm->root = vm->scope = NULL;
   vm->in_worker = 1;
   vm->running = NULL; /* what ran in the parent does not go on here */

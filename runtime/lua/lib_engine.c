@@ -1,11 +1,13 @@
 /* evalua.native.engine, the coordinator's side: hands a selection to the engine and reports how it goes. */
 #include <malloc.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lua/call.h"
 #include "lua/engine_private.h"
+#include "lua/interrupt.h"
 #include "lua/lib_desk.h"
 #include "lua/lib_store.h"
 
@@ -78,7 +80,7 @@ static int is_aborted(void *context) {
 }
 
 static int64_t spec_integer(lua_State *L, const char *name, int64_t otherwise) {
-  int64_t value = lua_getfield(L, 1, name) == LUA_TNIL ? otherwise : (int64_t)luaL_checknumber(L, -1);
+  int64_t value = lua_getfield(L, 1, name) == LUA_TNIL ? otherwise : (int64_t)ceil(luaL_checknumber(L, -1));
   lua_pop(L, 1);
   return value;
 }
@@ -220,6 +222,8 @@ static const luaL_Reg MODULE[] = {{"cached", eva_engine_cached},
                                   {"emit", eva_engine_emit},
                                   {"in_worker", l_in_worker},
                                   {"run", l_run},
+                                  {"hold_signals", eva_interrupt_hold},
+                                  {"release_signals", eva_interrupt_release},
                                   {"trim", l_trim},
                                   {"signal", eva_shared_flag_new},
                                   {NULL, NULL}};

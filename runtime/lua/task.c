@@ -102,8 +102,11 @@ int eva_await(lua_State *L, eva_op *op) {
     return await_error(L, "cannot wait (%s) here: this code runs between items", &told);
   }
   if (!scope) {
-    while (!op->done) uv_run(vm->loop, UV_RUN_ONCE);
-    return op_take(L, op);
+    while (!op->done && !vm->is_interrupted) uv_run(vm->loop, UV_RUN_ONCE);
+    if (op->done) return op_take(L, op);
+    const eva_op told = {.what = op->what};
+    op_drop(op);
+    return await_error(L, "waiting (%s) was interrupted", &told);
   }
   if (!lua_isyieldable(L)) {
     const eva_op told = {.what = op->what};

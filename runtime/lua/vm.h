@@ -28,6 +28,7 @@ struct eva_vm {
   int in_worker;       /* this process is a forked worker */
   int is_opening; /* in a worker before its first item: waiting blocks */
   int closing;         /* a scope is being given up: nothing may wait now */
+  volatile int is_interrupted; /* a hook of the script in the coordinator is to end, see interrupt.h */
   int is_running_items; /* the engine's loop runs in this process: nothing else may run it */
   uint64_t op_count;   /* operations started so far */
   uint64_t busy_ns;    /* time in which scopes ran Lua, all together */

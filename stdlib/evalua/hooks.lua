@@ -1,5 +1,6 @@
 -- Hooks of an experiment in the coordinator: setup before the first item, after_each in item order, teardown last.
 
+local engine = require "evalua.native.engine"
 local json = require "evalua.json"
 
 local hooks = {}
@@ -41,13 +42,25 @@ function Hooks:guard(name, ...)
   return false, nil
 end
 
----Runs setup. Its value is given to the other hooks and is `item.setup` in items.
+-- A hook outside of the run: Ctrl-C and SIGTERM end it with an error, so that what comes after it still runs.
+function Hooks:interruptible(name, ...)
+  engine.hold_signals(0)
+  local ok, value = self:guard(name, ...)
+  if engine.release_signals() > 0 then
+    self.interrupted = name
+    if not ok then self.problem = nil end
+  end
+  return ok, value
+end
+
+---Runs setup. Its value is given to the other hooks and is `item.setup` in items. `interrupted` says that the user ended
+---it.
 ---@return boolean ok
 function Hooks:open()
   if not self.experiment.setup then return true end
-  local ok, value = self:guard("setup")
+  local ok, value = self:interruptible("setup")
   self.experiment.setup_value = value
-  return ok
+  return ok and not self.interrupted
 end
 
 ---Gives the results from one position to another to after_each, in order. After a failure it is not called again.
@@ -56,8 +69,18 @@ end
 ---@param from integer
 ---@param to integer
 function Hooks:results(store, experiment_id, from, to)
+  if not self.experiment.after_each or self.after_each_failed then return end
+  engine.hold_signals(1) -- one is for the run: it ends when this has; another ends this
+  local ok, problem = pcall(self.each_result, self, store, experiment_id, from, to)
+  if engine.release_signals() > 1 and self.after_each_failed then
+    self.problem = "after_each was interrupted"
+  end
+  if not ok then error(problem, 0) end
+end
+
+function Hooks:each_result(store, experiment_id, from, to)
   local after = from - 1
-  while self.experiment.after_each and not self.after_each_failed and after < to do
+  while not self.after_each_failed and after < to do
     local rows, problem = store:results(experiment_id, { after = after, limit = math.min(PAGE, to - after) })
     if not rows then error(problem, 0) end
     for _, row in ipairs(rows) do
@@ -74,7 +97,11 @@ end
 
 ---Runs teardown, whatever happened before.
 function Hooks:close()
-  if self.experiment.teardown then self:guard("teardown", self.experiment.setup_value) end
+  if self.experiment.teardown then
+    local before = self.problem
+    self:interruptible("teardown", self.experiment.setup_value)
+    if self.interrupted == "teardown" then self.problem = before or "teardown was interrupted" end
+  end
   self.experiment.setup_value = nil
 end
 

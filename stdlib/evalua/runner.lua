@@ -214,6 +214,8 @@ local function run_with_hooks(store, experiment, settings, made, jobs)
     local is_open = run_hooks:open()
     if is_open and experiment.signal and experiment.signal.aborted then
       ending = "cancelled"
+    elseif run_hooks.interrupted then
+      ending = "cancelled"
     elseif is_open then
       ending, message = run_items(store, experiment, settings, made, jobs, run_hooks)
     end

@@ -157,9 +157,7 @@ return { ["/silent"] = { silent = true }, ["/late"] = { delay = "1h", body = "x"
 LUA
   for path in silent late drip; do fetch "url = url .. '/$path', timeout = '200ms'"; done
   for _ in $(seq 50); do
-    left=$(python3 -c 'import json, sys, urllib.request
-counts = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/_mock"))
-print(counts["left"], counts["in_flight"])' "$url")
+    left=$(counts '"%d %d" % (d["left"], d["in_flight"])')
     [ "$left" = "3 0" ] && break
     sleep 0.1
   done
@@ -272,8 +270,7 @@ LUA
   left=$(json 'd["experiments"][0]["results"][-1]["output"]')
   [ "$left" -le 90 ] || { echo "$left descriptors"; return 1; }
   for _ in $(seq 50); do
-    in_flight=$(python3 -c 'import json, sys, urllib.request
-print(json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/_mock"))["in_flight"])' "$url")
+    in_flight=$(counts 'd["in_flight"]')
     [ "$in_flight" = 0 ] && break
     sleep 0.1
   done

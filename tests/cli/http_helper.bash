@@ -10,19 +10,27 @@ mock() {
 }
 
 teardown() {
-  local pid
-  for pid in ${helper_pids[@]+"${helper_pids[@]}"}; do kill "$pid"; wait "$pid" || true; done
-  [ -n "${mock_pid:-}" ] || return 0
-  kill "$mock_pid"
-  wait "$mock_pid" || { echo "the mock ended with $?"; cat mock.err; return 1; }
+  local pid code=0
+  for pid in ${helper_pids[@]+"${helper_pids[@]}"}; do
+    kill "$pid"
+    wait "$pid" || true
+  done
+  if [ -n "${mock_pid:-}" ]; then
+    kill "$mock_pid"
+    wait "$mock_pid" || { code=1; echo "the mock ended with an error"; cat mock.err; }
+  fi
+  nothing_left && return $code
+}
+
+# counts EXPRESSION: of what the mock has counted, `d`.
+counts() {
+  python3 -c 'import json, sys, urllib.request
+d = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/_mock"))
+print(eval(sys.argv[2]))' "$url" "$1"
 }
 
 # requests [PATH]: how many the mock has got.
-requests() {
-  python3 -c 'import json, sys, urllib.request
-counts = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/_mock"))
-print(counts["routes"].get(sys.argv[2], 0) if len(sys.argv) > 2 else counts["total"])' "$url" "$@"
-}
+requests() { counts "d['routes'].get('${1:-}', 0) if '${1:-}' else d['total']"; }
 
 # fetch OPTIONS: prints {status, body, headers} or {code, message, kind} of eval.fetch with these Lua options.
 fetch() {

@@ -285,3 +285,24 @@ LUA
   [ "$(query "select count(*) from results where status = 'timeout'")" -le 2 ]
   [ "$took" -le 40000 ]
 }
+
+@test "a timeout of less than a millisecond is one, too" {
+  suite short.eval.lua <<'LUA'
+local function for_ever() while true do end end
+local function experiment(more)
+  more.dataset, more.scorers = { { id = "a", input = 1 } }, more.scorers or {}
+  eval.experiment(more)
+end
+experiment { name = "item", item_timeout = 0.4, target = for_ever }
+experiment { name = "scorer", target = function() return 1 end,
+  scorers = { eval.scorer { id = "s", timeout = 0.4, score = for_ever } } }
+experiment { name = "run", timeout = 0.4, target = function() eval.sleep "1h" end }
+LUA
+  run_marked short.eval.lua
+  expect 4
+  equal "$(query "select e.name, r.status, s.error ->> 'code' from experiments e join results r on r.experiment_id = e.id
+    left join scores s on s.experiment_id = e.id order by e.number")" "item|timeout|
+scorer|ok|timeout"
+  equal "$(query "select status from experiments where name = 'run'")" cancelled
+  [ "$took" -le 10000 ]
+}

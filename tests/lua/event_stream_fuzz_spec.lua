@@ -1,5 +1,5 @@
--- Server-sent events: whatever the bytes and however they are cut into pieces, the events are those of a plain reading of
--- the standard over the whole text. EVALUA_FUZZ_SEED=N begins elsewhere, EVALUA_FUZZ_MS=N runs longer.
+-- Server-sent events: whatever the bytes and however they are cut into pieces, the events are those of a plain reading
+-- of the standard over the whole text. EVALUA_FUZZ_SEED=N begins elsewhere, EVALUA_FUZZ_MS=N runs longer.
 
 local t = require "harness"
 local event_stream = require "evalua.event_stream"
@@ -14,8 +14,8 @@ local seeds = {
   "event: x\r\ndata: {\"a\":\"\u{e9}\u{1f600}\"}\r\n\r\ndata: b\rdata: c\r\r",
   "\u{feff}data: first\n\nid: a\0b\ndata: [DONE]\n\n", "data", "\n\r\r\n", "retry: 12x\ndata:\ndata:\n\n",
 }
-local words = { "\n", "\r", "\r\n", "\n\n", "data:", "data: ", "event:", "id:", "id", "retry: 9", ":", " ", "\0", "\xff",
-  "\u{e9}", "\xEF\xBB\xBF", "data", "\xC3" }
+local words = { "\n", "\r", "\r\n", "\n\n", "data:", "data: ", "event:", "id:", "id", "retry: 9", ":", " ", "\0",
+  "\xff", "\u{e9}", "\xEF\xBB\xBF", "data", "\xC3" }
 
 -- A generator of its own: the sequence depends on the seed alone.
 local state = seed

@@ -60,6 +60,13 @@ t.test("a nil hole in a list is named with its index", function()
   t.raises(check { name = "x", tags = { "a", 2 } }, "element 2 is 2")
 end)
 
+t.test("a timeout of no time is no timeout, and refused; other durations may be 0", function()
+  local timed = options.schema("test.timed", { { "first_timeout", "duration" }, { "delay", "duration" } })
+  t.equal(options.check(timed, { delay = 0, first_timeout = 0.5 }), { delay = 0, first_timeout = 0.5 })
+  t.raises(function() options.check(timed, { first_timeout = "0s" }) end,
+    'option "first_timeout" of test.timed is 0, which is no time at all; leave it out')
+end)
+
 t.test("what comes later says so", function()
   t.raises(check { name = "x", cache = "use" }, 'option "cache" of test.thing is not available yet')
 end)

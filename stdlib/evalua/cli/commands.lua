@@ -327,7 +327,8 @@ commands.mock = {
 The script returns routes: { ["POST /chat"] = { json = { answer = 42 } } }. A route is a reply, a list of replies (one
 for each request; the last one stays) or function(request) -> reply. A reply has: status, headers, body | json | file |
 stream = { "text", 100, "text" } (numbers are pauses in ms) | fill = bytes, delay, drip, cut = bytes, silent = true.
-The first line of stdout is JSON with the port. GET /_mock answers with the numbers of requests.]],
+The first line of stdout is JSON with the port. GET /_mock answers with counts: all requests, those of each route, the
+most at once, those in flight, and clients that left before their answer was complete.]],
   options = {
     { name = "port", value = "N", kind = "integer", min = 0, help = "the port (default: any that is free)" },
     { name = "host", value = "ADDRESS", help = "the address to listen on (default 127.0.0.1: this machine alone)" },
