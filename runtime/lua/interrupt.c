@@ -45,6 +45,9 @@ static void on_signal(int number) {
   if (held.has_wake) uv_async_send(&held.wake);
 }
 
+/* Under nohup a run goes on; SIGINT and SIGTERM end it even where a shell ignores them for what is in its background. */
+static int keeps_on(int index) { return NUMBERS[index] == SIGHUP && held.before[index].sa_handler == SIG_IGN; }
+
 static void on_wake(uv_async_t *handle) { (void)handle; }
 
 static void on_closed(uv_handle_t *handle) {
@@ -52,12 +55,10 @@ static void on_closed(uv_handle_t *handle) {
   held.has_wake = 0;
 }
 
-int eva_interrupt_hold(lua_State *L) {
-  eva_vm *vm = eva_vm_of(L);
-  int patience = (int)luaL_checkinteger(L, 1);
-  if (held.vm || vm->in_worker) return luaL_error(L, "signals are held already");
+static void hold(lua_State *L, eva_vm *vm, int patience) {
+  if (held.vm || vm->in_worker) luaL_error(L, "a hook runs already");
   if (!vm->is_running_items) {
-    if (uv_async_init(vm->loop, &held.wake, on_wake) != 0) return luaL_error(L, "out of file descriptors");
+    if (uv_async_init(vm->loop, &held.wake, on_wake) != 0) luaL_error(L, "out of file descriptors");
     uv_unref((uv_handle_t *)&held.wake);
     held.has_wake = 1;
   }
@@ -71,23 +72,32 @@ int eva_interrupt_hold(lua_State *L) {
   for (int index = 0; index < SIGNALS; index++) {
     held.came[index] = 0;
     sigaction(NUMBERS[index], NULL, &held.before[index]);
-    if (held.before[index].sa_handler != SIG_IGN) sigaction(NUMBERS[index], &action, NULL);
+    if (!keeps_on(index)) sigaction(NUMBERS[index], &action, NULL);
   }
-  return 0;
 }
 
-int eva_interrupt_release(lua_State *L) {
-  eva_vm *vm = held.vm;
-  if (!vm) return luaL_error(L, "no signals are held");
+static void release(eva_vm *vm) {
+  vm->is_interrupted = 0; /* the hook takes itself away when it is next called */
   for (int index = 0; index < SIGNALS; index++) {
     const struct sigaction *before = &held.before[index];
-    if (before->sa_handler != SIG_IGN) sigaction(NUMBERS[index], before, NULL);
+    if (!keeps_on(index)) sigaction(NUMBERS[index], before, NULL);
     if (held.came[index] && before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN) raise(NUMBERS[index]);
   }
-  vm->is_interrupted = 0;
   held.vm = NULL;
   if (held.has_wake) uv_close((uv_handle_t *)&held.wake, on_closed);
   while (held.has_wake) uv_run(vm->loop, UV_RUN_NOWAIT);
+}
+
+int eva_interrupt_call(lua_State *L) {
+  eva_vm *vm = eva_vm_of(L);
+  int patience = (int)luaL_checkinteger(L, 1);
+  luaL_checkany(L, 2);
+  hold(L, vm, patience);
+  int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
+  release(vm);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_replace(L, 1);
   lua_pushinteger(L, held.count);
-  return 1;
+  lua_insert(L, 1);
+  return lua_gettop(L);
 }

@@ -5,10 +5,8 @@
 
 #include "lua/vm.h"
 
-/* hold_signals(patience): from here on SIGINT, SIGTERM and SIGHUP are counted; the one after `patience` others interrupts the
- * Lua code or the wait that runs now. */
-int eva_interrupt_hold(lua_State *L);
-/* release_signals() -> how many came. They are as before; who handled them before gets what came. */
-int eva_interrupt_release(lua_State *L);
+/* call_hook(patience, function, ...) -> how many of SIGINT, SIGTERM and SIGHUP came, and what pcall(function, ...) returns.
+ * The one after `patience` others interrupts the function, or its wait. Who handled signals before gets what came. */
+int eva_interrupt_call(lua_State *L);
 
 #endif

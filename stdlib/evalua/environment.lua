@@ -158,6 +158,23 @@ local function add_readers(library)
   end
 end
 
+-- What a script writes to the terminal by io.write and io.stderr:write is part of the log, and holds no secret either.
+local function guard_writes()
+  local methods, stdout, stderr = getmetatable(io.stdout).__index, io.stdout, io.stderr
+  local write = methods.write
+  methods.write = function(file, ...)
+    if (file ~= stdout and file ~= stderr) or secrets.count() == 0 then return write(file, ...) end
+    local parts = table.pack(...)
+    for position = 1, parts.n do
+      local kind = type(parts[position])
+      if kind ~= "string" and kind ~= "number" then return write(file, ...) end -- it raises
+      if math.type(parts[position]) == "float" then parts[position] = ("%.14g"):format(parts[position]) end
+    end
+    return write(file, secrets.redact(table.concat(parts, "", 1, parts.n)))
+  end
+end
+guard_writes()
+
 -- Functions that compile text must give it the suite's globals, not the program's.
 local function add_loaders(globals)
   function globals.load(text, name, _, given)
@@ -197,6 +214,7 @@ function environment.new(path, registry)
   end
   for name in next, refused do globals[name] = guarded_library(name) end
   add_readers(globals.io)
+  globals.io.write = function(...) return io.output():write(...) end
   globals._G = globals
   -- Looked up at each call: whoever runs items may replace the program's print.
   globals.print = function(...)

@@ -1,6 +1,7 @@
 -- Dataset items: checks what users wrote and packs it into the JSON texts that the store keeps.
 
 local json = require "evalua.json"
+local printable = require("evalua.process_failure").printable
 local secrets = require "evalua.secrets"
 local strict = require "evalua.strict"
 
@@ -11,6 +12,7 @@ item.MAX_BYTES = 64 * 1024 * 1024 -- of all fields of one item as JSON
 item.MAX_ID_BYTES = 1000
 item.MAX_PROBLEMS = 20 -- problems shown at once; the rest is counted
 local AUTO_ID_DIGITS = 16
+local ID_BYTES_SHOWN = 100 -- in messages
 
 ---What an item may contain.
 item.fields = {
@@ -243,7 +245,9 @@ end
 -- What an item is called in messages: its place, and its id where it has one.
 local function name_of(raw, where)
   local id = type(raw) == "table" and rawget(raw, "id")
-  if type(id) == "string" or type(id) == "number" then return ('%s, item "%s"'):format(where, tostring(id)) end
+  if type(id) == "string" or type(id) == "number" then
+    return ('%s, item "%s"'):format(where, printable(tostring(id), ID_BYTES_SHOWN))
+  end
   return where
 end
 

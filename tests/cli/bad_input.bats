@@ -107,6 +107,18 @@ LUA
   refused 2 '"a"'
 }
 
+@test "ids that no terminal should see are named in short and in clear text" {
+  for pair in '"a\0b":a\x00b' '"a\27[31mb":a\x1B[31mb' '"\xff":\xFF' '("x"):rep(100000):xxx...'; do
+    suite bad.eval.lua <<LUA
+eval.experiment { name = "x", dataset = { { id = ${pair%:*}, input = 1 } }, target = function() end, scorers = {} }
+LUA
+    evalua run bad.eval.lua
+    expect 2
+    says "${pair##*:}\": id "
+    [ "${#stderr}" -lt 1000 ]
+  done
+}
+
 @test "an item without input" {
   suite bad.eval.lua <<'LUA'
 eval.dataset { name = "lacking", items = { { id = "a", input = 1 }, { id = "b", ground_truth = 2 } } }

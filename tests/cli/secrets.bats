@@ -75,7 +75,13 @@ local cases = {
     return 1, { context = { key }, metadata = { [plain] = key }, trajectory = { { name = key } },
       messages = { key }, steps = { one = key }, usage = { input_tokens = 1 } }
   end,
-  print = function() print("printing " .. key, plain, number) return 1 end,
+  print = function()
+    print("printing " .. key, plain, number)
+    io.write("writing ", key, "\n")
+    io.stdout:write("writing ", plain:sub(1, 3), plain:sub(4), "\n")
+    io.stderr:write("writing " .. key .. "\n")
+    return 1
+  end,
   encoded = function()
     return { base64("user:" .. key), base64("u:" .. key), base64(key), percent(key), json.encode { token = key },
       json.encode { body = json.encode { token = key } }, "Basic " .. base64("me:" .. plain) }

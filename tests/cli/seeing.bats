@@ -334,3 +334,66 @@ LUA
   equal "$(jsonl 'd[-1]["type"]')" done
   says "seen $stored"
 }
+
+# interrupted SIGNALS FILE: runs it, and sends so many SIGINT once its hook has said that it runs.
+interrupted() {
+  "$EVALUA" run "$2" >out.txt 2>err.txt 3>&- &
+  local process=$! count
+  for _ in {1..100}; do grep -q hook err.txt && break; sleep 0.05; done
+  for ((count = 0; count < $1; count++)); do kill -INT "$process"; sleep 0.3; done
+  status=0
+  wait "$process" || status=$?
+  stderr=$(<err.txt)
+}
+
+@test "Ctrl-C ends a setup that waits or loops, the run is cancelled, and teardown runs; no other experiment begins" {
+  for what in 'eval.sleep "1h"' 'eval.spawn { argv = { "sleep", "1000" } }' 'while true do end' \
+    'while true do pcall(function() while true do end end) end'; do
+    rm -rf .evalua
+    suite setup.eval.lua <<LUA
+for number = 1, 2 do
+  eval.experiment { name = "e" .. number, dataset = { { id = "a", input = 1 } }, scorers = {},
+    setup = function() io.stderr:write "hook\n"; $what end,
+    teardown = function() io.stderr:write("teardown ", number, "\n") end,
+    target = function() return 1 end }
+end
+LUA
+    interrupted 1 setup.eval.lua
+    expect 130
+    says "teardown 1"
+    [[ $stderr != *"teardown 2"* ]]
+    equal "$(query "select group_concat(status) from experiments")" cancelled
+  done
+}
+
+@test "an after_each that never ends is ended by the second Ctrl-C; what is stored stays, teardown runs" {
+  suite after.eval.lua <<'LUA'
+eval.experiment { name = "e", dataset = { { id = "a", input = 1 }, { id = "b", input = 2 } }, scorers = {},
+  after_each = function() io.stderr:write "hook\n"; while true do end end,
+  teardown = function() io.stderr:write "teardown\n" end, target = function(input) return input end }
+LUA
+  interrupted 2 after.eval.lua
+  expect 130
+  says teardown
+  equal "$(query "select count(*) from results")" 2
+}
+
+@test "a signal while after_each works ends the run when it has returned" {
+  suite after.eval.lua <<'LUA'
+local items = {}
+for number = 1, 200 do items[number] = { id = ("n%03d"):format(number), input = number } end
+eval.experiment { name = "e", dataset = items, scorers = {}, max_concurrency = 1,
+  after_each = function(result)
+    if result.item_id ~= "n001" then return end
+    io.stderr:write "hook\n"
+    local begin = os.clock()
+    while os.clock() - begin < 0.3 do end
+    io.stderr:write "returned\n"
+  end,
+  target = function(input) eval.sleep "20ms"; return input end }
+LUA
+  interrupted 1 after.eval.lua
+  expect 130
+  says returned "stopping: items in flight"
+  [ "$(query "select count(*) from results")" -lt 200 ]
+}
