@@ -337,9 +337,10 @@ LUA
 
 # interrupted SIGNALS FILE: runs it, and sends so many SIGINT once its hook has said that it runs.
 interrupted() {
+  rm -f err.txt # that of an earlier run would be taken for this one's: the signal would come before the program
   "$EVALUA" run "$2" >out.txt 2>err.txt 3>&- &
   local process=$! count
-  for _ in {1..100}; do grep -q hook err.txt && break; sleep 0.05; done
+  for _ in {1..100}; do grep -qs hook err.txt && break; sleep 0.05; done
   for ((count = 0; count < $1; count++)); do kill -INT "$process"; sleep 0.3; done
   status=0
   wait "$process" || status=$?
