@@ -14,6 +14,7 @@
 #include "stats/power.h"
 #include "stats/proportion.h"
 #include "stats/random.h"
+#include "stats/ranking.h"
 #include "stats/special.h"
 #include "stats/summary.h"
 
@@ -391,6 +392,25 @@ static int stats_pass_all(lua_State *L) {
   return 1;
 }
 
+/* average_precision(vector of zeros and ones, in the order of the ranking) -> number | nil */
+static int stats_average_precision(lua_State *L) {
+  size_t n;
+  const double *values = eva_lua_check_vector(L, 1, &n);
+  unsigned char *relevant = lua_newuserdatauv(L, n + 1, 0);
+  for (size_t i = 0; i < n; i++) relevant[i] = values[i] != 0;
+  eva_lua_push_number(L, eva_average_precision(relevant, n));
+  return 1;
+}
+
+/* expected_score(vector of values, vector of their probabilities, least) -> number | nil */
+static int stats_expected_score(lua_State *L) {
+  size_t n, m;
+  const double *values = eva_lua_check_vector(L, 1, &n), *probabilities = eva_lua_check_vector(L, 2, &m);
+  luaL_argcheck(L, n == m, 2, "as many probabilities as values");
+  eva_lua_push_number(L, eva_expected_score(values, probabilities, n, luaL_optnumber(L, 3, 0)));
+  return 1;
+}
+
 static int stats_detectable_difference(lua_State *L) {
   double error = luaL_checknumber(L, 1);
   double alpha = check_fraction(L, 2, 0.05);
@@ -448,6 +468,8 @@ static const luaL_Reg functions[] = {
     {"krippendorff", stats_krippendorff},
     {"pass_at", stats_pass_at},
     {"pass_all", stats_pass_all},
+    {"average_precision", stats_average_precision},
+    {"expected_score", stats_expected_score},
     {"detectable_difference", stats_detectable_difference},
     {"sample_size", stats_sample_size},
     {"bootstrap", stats_bootstrap},

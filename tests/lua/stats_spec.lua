@@ -108,3 +108,11 @@ t.test("the bootstrap repeats itself", function()
   t.near(ends[1], .01125, 1e-10)
   t.near(ends[2], .12003125, 1e-10)
 end)
+
+t.test("precision along a ranking, and the expectation of a judge's score", function()
+  t.near(stats.average_precision(stats.vector { 1, 0, 1, 1, 0 }), .8055555556, 1e-10)
+  t.equal(stats.average_precision(stats.vector { 0 }), nil)
+  t.near(stats.expected_score(stats.vector { 8, 7, 9, 10, 6 }, stats.vector { .6, .25, .1, .03, .005 }, .01),
+    7.908163265, 1e-9)
+  t.raises(function() stats.expected_score(stats.vector { 1 }, stats.vector { 1, 0 }) end, "as many probabilities")
+end)
