@@ -5,6 +5,7 @@ load helper
 teardown() {
   chmod -R u+w "$work"
   if [ -n "${open_place:-}" ]; then rm -rf "$open_place"; fi
+  nothing_left
 }
 
 # refused STATUS TEXT...: running bad.eval.lua ends so and leaves no trace, in an empty place and in a used store.

@@ -21,6 +21,7 @@ stop_mock() {
 teardown() {
   if [ -n "${mock_pid:-}" ]; then stop_mock; fi
   if [ -n "${holder_pid:-}" ]; then kill "$holder_pid" || true; fi
+  nothing_left
 }
 
 # sent COUNT: so many requests has the mock got.

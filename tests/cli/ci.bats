@@ -15,7 +15,10 @@ setup() {
   unset EVALUA_STORE NO_COLOR CI GITHUB_ACTIONS GITHUB_STEP_SUMMARY GITLAB_CI
 }
 
-teardown() { [ -z "${server:-}" ] || kill "$server" 2>/dev/null || true; }
+teardown() {
+  [ -z "${server:-}" ] || kill "$server" 2>/dev/null || true
+  nothing_left
+}
 
 # block FILE TEXT: the lines of the first block scalar after the line with TEXT.
 block() {

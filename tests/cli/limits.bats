@@ -13,9 +13,11 @@ mock() {
 }
 
 teardown() {
-  [ -n "${mock_pid:-}" ] || return 0
-  kill "$mock_pid"
-  wait "$mock_pid" || { echo "the mock ended with $?"; cat mock.err; return 1; }
+  if [ -n "${mock_pid:-}" ]; then
+    kill "$mock_pid"
+    wait "$mock_pid" || { echo "the mock ended with $?"; cat mock.err; return 1; }
+  fi
+  nothing_left
 }
 
 experiment() { json "d['experiments'][0]$1"; }
