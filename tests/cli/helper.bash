@@ -86,6 +86,16 @@ equal() {
   [ "$1" = "$2" ] || { echo "got:      $1"; echo "expected: $2"; return 1; }
 }
 
+# until_results COUNT: waits for at most 20 s until the store holds so many results, of all experiments.
+until_results() {
+  for _ in {1..1000}; do
+    [ "$(query 'select count(*) from results' 2>/dev/null || echo 0)" -ge "$1" ] && return 0
+    sleep 0.02
+  done
+  echo "there are not $1 results after 20 s"
+  return 1
+}
+
 query() { sqlite3 "${store:-.evalua/evalua.db}" "$1"; }
 
 # What is in the store, as one line; `none` where there is no store.

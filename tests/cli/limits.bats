@@ -173,7 +173,7 @@ eval.experiment { name = "wait", dataset = items, max_concurrency = 50, scorers 
 LUA
   "$EVALUA" run wait.eval.lua >out 2>err 3>&- &
   pid=$!
-  sleep 1
+  until_results 1
   kill -INT "$pid"
   sleep 0.2
   kill -INT "$pid"

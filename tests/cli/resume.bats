@@ -2,13 +2,13 @@
 # evalua resume, evalua retry, run --failed-from: nothing runs twice, nothing is lost, and what changed is said.
 load helper
 
-# 600 items that wait a little, 50 at a time: about half a second on one worker.
+# 600 items that wait a little, 50 at a time: over a second.
 long_suite() {
   suite "${1:-long.eval.lua}" <<'LUA'
 local items = {}
 for number = 1, 600 do items[number] = { id = "i" .. number, input = number, ground_truth = number } end
 eval.experiment { name = "long", dataset = items, max_concurrency = 50,
-  target = function(input) eval.sleep(math.random(10, 60)) return input end, scorers = { eval.scorers.exact } }
+  target = function(input) eval.sleep(math.random(50, 180)) return input end, scorers = { eval.scorers.exact } }
 LUA
 }
 
@@ -26,7 +26,7 @@ whole() {
   long_suite
   "$EVALUA" run long.eval.lua --workers 2 >out.txt 2>err.txt 3>&- &
   pid=$!
-  sleep 0.2
+  until_results 1
   kill -9 "$(ps -o pid= --ppid "$pid" | head -1)"
   wait "$pid" || true
   "$EVALUA" retry 1 >>out.txt 2>&1 || true
@@ -37,7 +37,7 @@ whole() {
   long_suite
   "$EVALUA" run long.eval.lua >out.txt 2>err.txt 3>&- &
   pid=$!
-  sleep 0.25
+  until_results 1
   kill -INT "$pid"
   wait "$pid" && false
   equal "$(query 'select status from experiments')" cancelled
@@ -68,7 +68,7 @@ whole() {
   long_suite
   "$EVALUA" run long.eval.lua >out.txt 2>err.txt 3>&- &
   pid=$!
-  sleep 0.2
+  until_results 1
   evalua resume latest
   expect 2
   says "is running in another process"

@@ -103,7 +103,7 @@ eval.experiment { name = "slow", dataset = items, trials = 4, max_concurrency = 
 LUA
   "$EVALUA" run slow.eval.lua >/dev/null 2>&1 3>&- &
   pid=$!
-  sleep 0.3
+  until_results 1
   kill -9 $pid
   wait $pid || true
   evalua resume 1 --format json
