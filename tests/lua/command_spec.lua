@@ -145,7 +145,7 @@ end)
 t.test("a grandchild that holds the pipe is killed with the group", function()
   local pid = shell("sleep 1000 & echo $!").run("", item)
   -- It dies a moment after its parent. A zombie, or no entry at all, is gone; the entry may go between two looks.
-  local look = ("state=$(sed 's/.*) //' /proc/%s/stat 2>/dev/null); case $state in ''|[ZX]*) echo gone;; esac"):format(pid)
+  local look = ("s=$(sed 's/.*) //' /proc/%s/stat 2>/dev/null); case $s in ''|[ZX]*) echo gone;; esac"):format(pid)
   local seen
   for _ = 1, 200 do
     seen = shell(look).run("", item)
