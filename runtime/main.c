@@ -1,5 +1,7 @@
 /* Starts the VM and hands the arguments to scripts/<command>.lua; its result is the exit code. */
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include "base/secrets.h"
 #include "lua/call.h"
 #include "lua/embedded.h"
+#include "lua/interrupt.h"
 
 #if EVA_SANITIZED /* whatever the environment says: no report passes for an ordinary failure */
 const char *__asan_default_options(void);
@@ -24,10 +27,7 @@ enum { PATH_SIZE = 4096, COMMAND_NAME_MAX = 64 };
 static const eva_embedded_file *embedded_command(const char *name) {
   char path[COMMAND_NAME_MAX + 16];
   snprintf(path, sizeof path, "scripts/%s.lua", name);
-  for (const eva_embedded_file *file = eva_embedded_files; file->path; file++) {
-    if (strcmp(file->path, path) == 0) return file;
-  }
-  return NULL;
+  return eva_embedded_find(path);
 }
 
 static int is_command_name(const char *name) {
@@ -79,7 +79,8 @@ static int run_command(lua_State *L) {
   int is_whole;
   lua_Integer code = lua_tointegerx(L, -1, &is_whole);
   if (!is_whole || code < 0 || code > 255) {
-    return luaL_error(L, "a command returns its exit code, a whole number from 0 to 255");
+    return luaL_error(L, "%s: a command returns its exit code, a whole number from 0 to 255",
+                      line->path ? line->path : line->file->path);
   }
   line->exit_code = (int)code;
   return 0;
@@ -110,6 +111,29 @@ static void open_standard_descriptors(void) {
   if (fd > STDERR_FILENO) close(fd);
 }
 
+static void print_failure(const char *message, size_t len) {
+  fflush(stdout);
+  fputs("evalua: ", stderr);
+  eva_log_text(message, len);
+  fputc('\n', stderr);
+}
+
+/* True where the other end of a pipe is gone: a reader that leaves (`| head`) is no failure. */
+static int has_reader_left(void) {
+  struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+  return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
+/* Nothing that was printed is lost silently: what could not be written makes a success incomplete. failure: errno of a
+ * result that could not; is_claimed: what scripts printed went to stderr. */
+static int finish_stdout(int failure, int is_claimed, int exit_code) {
+  int is_lost = fflush(stdout) != 0 || ferror(stdout);
+  if (exit_code != EVA_EXIT_OK || failure == EPIPE) return exit_code;
+  if (!failure && (!is_lost || is_claimed || has_reader_left())) return exit_code;
+  fprintf(stderr, "evalua: stdout: %s\n", failure ? strerror(failure) : "not all that was printed could be written");
+  return EVA_EXIT_INCOMPLETE;
+}
+
 int main(int argc, char **argv) {
   eva_error error;
   open_standard_descriptors();
@@ -122,6 +146,7 @@ int main(int argc, char **argv) {
     return EVA_EXIT_INCOMPLETE;
   }
   vm->program = argv[0];
+  eva_interrupt_start(vm);
   char path[PATH_SIZE];
   command_line line = {0};
   choose_command(argc, argv, &line, path, sizeof path);
@@ -130,12 +155,20 @@ int main(int argc, char **argv) {
     exit_code = line.exit_code;
   } else {
     exit_code = vm->error_exit;
-    fflush(stdout);
-    fputs("evalua: ", stderr);
-    eva_log_text(error.message, strlen(error.message));
-    fputc('\n', stderr);
+    if (eva_interrupt_came()) {
+      /* told below */
+    } else if (vm->error_text) {
+      print_failure(vm->error_text, vm->error_len);
+    } else {
+      print_failure(error.message, strlen(error.message));
+    }
   }
+  if (eva_interrupt_came()) { /* whatever the script made of it */
+    exit_code = INTERRUPT_EXIT;
+    print_failure(eva_interrupt_text(), strlen(eva_interrupt_text()));
+  }
+  eva_interrupt_stop(vm);
+  int failure = vm->stdout_failure, is_claimed = vm->is_stdout_claimed;
   eva_vm_close(vm);
-  if (fflush(stdout) != 0 && exit_code == EVA_EXIT_OK) exit_code = EVA_EXIT_INCOMPLETE;
-  return exit_code;
+  return finish_stdout(failure, is_claimed, exit_code);
 }

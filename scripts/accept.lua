@@ -9,28 +9,11 @@ local ref = require "evalua.cli.ref"
 local store_context = require "evalua.store_context"
 local summary = require "evalua.summary"
 local sys = require "evalua.native.sys"
+local text = require "evalua.report.text"
 
-local RUNS_LOOKED_THROUGH = 1000 -- for the newest one of each variant
-
-local parsed = options.parse("accept", ...)
-if parsed.help then
-  sys.stdout_write(options.help("accept"))
-  return 0
-end
+local parsed = options.begin("accept", ...)
+if not parsed then return 0 end
 local store = store_context.open(parsed.store, { create = false })
-
--- A name alone, or nothing, means every variant.
-local function newest_of_each_variant(name)
-  local found, seen = {}, {}
-  for _, record in ipairs(store:experiments { name = name, limit = RUNS_LOOKED_THROUGH }) do
-    local variant = record.variant or ""
-    if not seen[variant] then
-      seen[variant] = true
-      found[#found + 1] = record
-    end
-  end
-  return found
-end
 
 local function check(record)
   local title = ref.title(record)
@@ -48,16 +31,17 @@ local function check(record)
   end
 end
 
--- Which runs are meant. Without a REF, runs of other variants that cannot be accepted are left alone.
+-- Which runs are meant. A name alone, or nothing, means every variant; without a REF, runs of other variants that
+-- cannot be accepted are left alone.
 local function chosen()
-  local text = parsed[1] or "latest"
-  local record = ref.resolve(store, text)
-  if parsed[1] and text ~= record.name then
+  local name = parsed[1] or "latest"
+  local record = ref.resolve(store, name)
+  if parsed[1] and name ~= record.name then
     check(record)
     return { record }
   end
   local list = {}
-  for _, found in ipairs(newest_of_each_variant(record.name)) do
+  for _, found in ipairs(ref.newest_of_variants(store, record.name)) do
     if found.id == record.id or parsed[1] or found.status == "completed" and not gate.is_partial(found) then
       check(found)
       list[#list + 1] = found
@@ -93,20 +77,36 @@ end
 local records = chosen()
 local path = path_of(records[1])
 local kept = baseline.write(store, records, path)
-local now = sys.wall_text(sys.now_ms())
+local now, failed = sys.wall_text(sys.now_ms()), {}
 for _, record in ipairs(records) do
   fail.check(fail.codes.incomplete, store:experiment_update(record.id, { accepted_at = now }))
+  local counts = fail.check(fail.codes.incomplete, require("evalua.trials").counts(store, record))
+  failed[record] = (counts.error or 0) + (counts.timeout or 0) + (counts.limited or 0)
 end
 store:close()
 
 for _, record in ipairs(records) do
   local verdict = record.verdict and record.verdict ~= "none" and (", verdict %s"):format(record.verdict) or ""
-  sys.stdout_write(("accepted %s: %d items%s\n"):format(ref.title(record), record.total_items or 0, verdict))
+  local without = failed[record] > 0 and (" (%d failed: without scores they gate nothing)"):format(failed[record]) or ""
+  sys.stdout_write(("accepted %s: %s%s%s\n"):format(ref.title(record), text.count(record.total_items or 0, "item"),
+    without, verdict))
 end
-local is_beside = sys.realpath(path) == sys.realpath(file_beside(records[1]))
+
+-- What the suite names gates before any file that it does not.
+local function says_of_gate(record)
+  local named = (summary.decoded(record.options) or {}).suite_baseline
+  local directory = file_beside(record):match("^(.*/)[^/]*$") or ""
+  if named and sys.realpath(path) ~= sys.realpath((named:sub(1, 1) == "/" and "" or directory) .. named) then
+    return ("the suite says baseline = %q, which gates before this file; -o writes another one"):format(named)
+  end
+  if named or sys.realpath(path) == sys.realpath(file_beside(record)) then
+    return "runs of this experiment are compared with it from now on"
+  end
+  return ("runs with --baseline %s, or baseline = %q in the suite, are compared with it"):format(path, path)
+end
+
 sys.stdout_write(("wrote %s%s; keep it in git: %s\n"):format(path,
   #kept > 0 and (" (%d other %s in it %s)"):format(#kept, #kept == 1 and "variant" or "variants",
     #kept == 1 and "stays" or "stay") or "",
-  is_beside and "runs of this experiment are compared with it from now on"
-    or ("runs with --baseline %s, or baseline = %q in the suite, are compared with it"):format(path, path)))
+  says_of_gate(records[1])))
 return 0

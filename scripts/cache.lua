@@ -20,11 +20,8 @@ local REQUEST_BYTES_SHOWN = 80
 local BUSY_TRIES, BUSY_NAP_MS = 250, 20 -- while another process writes
 local actions = {}
 
-local parsed = options.parse("cache", ...)
-if parsed.help then
-  sys.stdout_write(options.help "cache")
-  return 0
-end
+local parsed = options.begin("cache", ...)
+if not parsed then return 0 end
 
 local path, is_project
 if parsed.store then store_context.set_default(parsed.store) end
@@ -184,5 +181,5 @@ if given < counts[action][1] or given > counts[action][2] then
   fail.usage("cache %s: too %s arguments; usage: evalua cache %s", action,
     given < counts[action][1] and "few" or "many", require("evalua.cli.commands").cache.arguments)
 end
-if parsed.older_than and action ~= "clear" then fail.usage("cache %s: --older-than is for clear", action) end
+options.check_action("cache", parsed, action)
 return actions[action](parsed[2], parsed[3])

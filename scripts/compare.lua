@@ -13,19 +13,12 @@ local output = require "evalua.cli.output"
 local pretty = require "evalua.report.pretty"
 local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
-local sys = require "evalua.native.sys"
 local where = require "evalua.cli.where"
 
-local parsed = options.parse("compare", ...)
-if parsed.help then
-  sys.stdout_write(options.help("compare"))
-  return 0
-end
+local parsed = options.begin("compare", ...)
+if not parsed then return 0 end
 local format = parsed.format or "pretty"
-local file_formats = {}
-for position, path in ipairs(parsed.output or {}) do
-  file_formats[position] = output.format_of(path, { "json", "md", "html", "csv" })
-end
+local file_formats = output.formats_of(parsed.output, { "json", "md", "html", "csv" })
 if parsed.confidence and (parsed.confidence <= 0 or parsed.confidence >= 1) then
   fail.usage("compare: --confidence must be above 0 and below 1, such as 0.95, not %g", parsed.confidence)
 end
@@ -55,6 +48,10 @@ end
 local function keep_only(result)
   if parsed.only == "regressed" then result.improvements = {} end
   if parsed.only == "improved" then result.regressions = {} end
+  if not parsed.limit or format == "pretty" then return end -- which says of how many it shows the first
+  for _, name in ipairs { "regressions", "improvements", "new_failures" } do
+    result[name] = table.move(result[name], 1, math.min(#result[name], parsed.limit), 1, {})
+  end
 end
 
 local stdout = output.stdout()
@@ -105,15 +102,7 @@ else
   write_as(format, stdout.write)
 end
 stdout.flush()
-for position, path in ipairs(parsed.output or {}) do
-  local file = output.file(path)
-  write_as(file_formats[position], file.write)
-  file.close()
-end
+output.write_files(parsed.output, file_formats, write_as)
 github.automatic({ store = store, comparisons = results }, format == "github")
-
-if filter and filter.absent > 0 then
-  sys.stderr_write(("--where: %d results lack a value that it compares and were left out (the first: %s)\n"):format(
-    filter.absent, tostring(filter.first_absent)))
-end
+where.tell_absent(filter, "results")
 return parsed.fail_on and compare_sides.exit_code(results, parsed.fail_on) or 0

@@ -1,5 +1,6 @@
 -- evalua dataset: lists datasets, shows the items of a version, its history, differences and aliases.
 
+local dataset_list = require "evalua.cli.dataset_list"
 local fail = require "evalua.cli.fail"
 local filters = require "evalua.cli.filters"
 local json = require "evalua.json"
@@ -10,18 +11,14 @@ local pretty = require "evalua.report.pretty"
 local records = require "evalua.cli.records"
 local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
-local sys = require "evalua.native.sys"
 local text = require "evalua.report.text"
 local where = require "evalua.cli.where"
 
 local PRETTY_LIMIT = 20
 local LISTED = 20
 
-local parsed = options.parse("dataset", ...)
-if parsed.help then
-  sys.stdout_write(options.help("dataset"))
-  return 0
-end
+local parsed = options.begin("dataset", ...)
+if not parsed then return 0 end
 local format = parsed.format or "pretty"
 local stdout = output.stdout()
 local view = pretty.view(stdout.write)
@@ -52,19 +49,7 @@ local actions = {}
 
 function actions.list()
   arguments(0, 0, "")
-  local store = open()
-  local found = fail.check(fail.codes.incomplete, store:datasets())
-  if format == "pretty" then
-    if #found == 0 then
-      stdout.write("no datasets yet; `evalua run` makes those that suites declare\n")
-    else
-      pretty.datasets(view, found)
-    end
-    return
-  end
-  local rows = {}
-  for position, record in ipairs(found) do rows[position] = records.dataset_object(record, record) end
-  report.list(stdout.write, rows)
+  dataset_list.put(open(), view, format ~= "pretty")
 end
 
 -- Calls each(row) for the items of a version in order, a page at a time.
@@ -178,8 +163,9 @@ function actions.history()
     rows[position] = { tostring(version.version), tostring(version.item_count), version.created_at or "",
       tostring(version.digest or ""):sub(1, 16), names[version.version] or "", text.clean(version.message or "") }
   end
-  pretty.table(view, { { title = "version", right = true }, { title = "items", right = true }, { title = "made" },
-    { title = "digest" }, { title = "alias" }, { title = "message", flexible = true } }, rows)
+  pretty.table(view, { { title = "version", right = true }, { title = "items", right = true },
+    { title = "made", drop = 2 }, { title = "digest", drop = 1 }, { title = "alias" },
+    { title = "message", flexible = true } }, rows)
 end
 
 local function put_ids(title, ids)
@@ -242,6 +228,7 @@ if not action then
   fail.usage("dataset: there is no action %s%s", parsed[1],
     strict.hint(parsed[1], { "list", "show", "history", "diff", "alias" }, "actions"))
 end
+options.check_action("dataset", parsed, parsed[1])
 action()
 stdout.flush()
 return 0

@@ -2,30 +2,20 @@
 
 local fail = require "evalua.cli.fail"
 local options = require "evalua.cli.options"
-local sys = require "evalua.native.sys"
+local script = require "evalua.cli.script"
 
-local SCRIPT_BYTES_MAX = 64 * 1024 * 1024
-
-local parsed = options.parse("exec", ...)
-if parsed.help then
-  sys.stdout_write(options.help("exec"))
-  return 0
-end
-
-local path = table.remove(parsed, 1)
-if sys.exists(path) ~= "file" then fail.usage("exec: %s: no such file", path) end
-local source, problem = sys.read_file(path, SCRIPT_BYTES_MAX)
-if not source then fail.usage("exec: %s: %s", path, tostring(problem)) end
+local parsed = options.begin("exec", ...)
+if not parsed then return 0 end
 
 if parsed.store then require("evalua.store_context").set_default(parsed.store) end
-
-local environment = require "evalua.environment"
-local globals = environment.new(path, require("evalua.suite").current())
-local chunk, syntax = environment.compile(source, path, globals)
-if not chunk then fail.script(tostring(syntax)) end
+local path = table.remove(parsed, 1)
+local chunk, globals = script.load("exec", path)
+globals.arg = table.move(parsed, 1, #parsed, 1, { [0] = path }) -- as programs of Lua know them
 collectgarbage("incremental", 200, 0) -- the start-up setting is for loading modules only
 local result = chunk(table.unpack(parsed))
-if math.type(result) ~= "integer" then return 0 end
+if math.type(result) ~= "integer" then
+  return require("evalua.judgement").interrupted and fail.codes.interrupted or 0
+end
 if result < 0 or result > 255 then
   fail.script(("%s: it returned %d; what a script returns is its exit code, a whole number from 0 to 255"):format(path,
     result))

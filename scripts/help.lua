@@ -6,6 +6,7 @@ local strict = require "evalua.strict"
 local options = require "evalua.cli.options"
 local ref = require "evalua.cli.ref"
 local sys = require "evalua.native.sys"
+local text = require "evalua.report.text"
 local where = require "evalua.cli.where"
 
 local topics = {
@@ -14,7 +15,7 @@ local topics = {
     .. "  --where 'metadata.lang == \"de\" and score.exact < 1'\n"
     .. "Fields of an item: " .. table.concat(where.item_fields, ", ") .. ".\n"
     .. "Fields of a result: " .. table.concat(where.result_fields, ", ") .. ".\n"
-    .. "An absent table is empty; a comparison with an absent value is false.\n",
+    .. "An absent table is empty. An absent value is nil: it differs from every value, and is neither less nor more.\n",
   ["exit-codes"] = [[
 0    everything holds
 1    a rule failed
@@ -29,14 +30,17 @@ EVALUA_STORE  the store, where --store does not name one
 EVALUA_STORE_TIMEOUT  how long to wait for a store that another process has locked (default 30s)
 EVALUA_CACHE  the request cache, where neither --cache-file nor the experiment names one
 NO_COLOR      no colours when set to anything
+CI            set (not to 0 or false): progress is plain lines, also on a terminal
+GITHUB_ACTIONS  the same, and run and compare write annotations
+GITHUB_STEP_SUMMARY  the file to which run and compare append their Markdown report
 ]],
 }
 
--- Scripts in .evalua/commands of the nearest ancestor are commands too.
+-- Scripts in .evalua/commands of the nearest ancestor are commands too: their names, and where they are.
 local function own_commands()
-  local directory, names = sys.cwd(), {}
+  local directory, names, inside = sys.cwd(), {}, nil
   while directory do
-    local inside = (directory == "/" and "" or directory) .. "/.evalua/commands"
+    inside = (directory == "/" and "" or directory) .. "/.evalua/commands"
     if sys.exists(inside) == "directory" then
       for _, name in ipairs(sys.list(inside) or {}) do
         local command = name:match("^([%w_-]+)%.lua$")
@@ -47,7 +51,15 @@ local function own_commands()
     directory = directory ~= "/" and (directory:match("^(.*)/[^/]*$"):gsub("^$", "/")) or nil
   end
   table.sort(names)
-  return names
+  return names, inside
+end
+
+-- What can be said of a command of the project's own, nil where `name` is none.
+local function own_help(name)
+  local names, directory = own_commands()
+  if not strict.contains(names, name) then return nil end
+  return ("%s is a command of this project: %s/%s.lua, which gets its arguments as `...`\n"):format(name, directory,
+    name)
 end
 
 local function all_names()
@@ -68,6 +80,16 @@ local function overview()
   return table.concat(lines, "\n") .. "\n"
 end
 
+-- Lines as they fit the terminal; the rest of one stands under its explanation.
+local function put(lines)
+  local columns = text.terminal_width(1)
+  for line in lines:gmatch("([^\n]*)\n") do
+    local explained = line:match("^(%s*%S.-%s%s+)%S")
+    local indent = explained and #explained < (columns or 0) // 2 and (" "):rep(#explained) or nil
+    sys.stdout_write(text.wrap(line, columns, indent) .. "\n")
+  end
+end
+
 local first, second = ...
 if first == "--unknown" then
   local name = tostring(second)
@@ -82,11 +104,13 @@ end
 local parsed = options.parse("help", ...)
 local name = parsed[1]
 if parsed.help or not name then
-  sys.stdout_write(overview())
+  put(overview())
 elseif commands[name] and commands[name].summary then
   sys.stdout_write(options.help(name))
 elseif topics[name] then
-  sys.stdout_write(topics[name])
+  put(topics[name])
+elseif own_help(name) then
+  put(own_help(name))
 else
   local known = all_names()
   for topic in pairs(topics) do known[#known + 1] = topic end

@@ -5,11 +5,8 @@ local json = require "evalua.json"
 local options = require "evalua.cli.options"
 local sys = require "evalua.native.sys"
 
-local parsed = options.parse("init", ...)
-if parsed.help then
-  sys.stdout_write(options.help("init"))
-  return 0
-end
+local parsed = options.begin("init", ...)
+if not parsed then return 0 end
 
 local EXAMPLE = [==[
 -- A suite: a dataset, a target, scorers and rules. Run it with: evalua run example.eval.lua
@@ -80,8 +77,9 @@ write(directory, ".luarc.json", json.encode({
   ["workspace.library"] = json.array { ".evalua/meta" },
   ["workspace.checkThirdParty"] = false,
 }, { pretty = true }) .. "\n")
-local annotations = sys.embedded("stdlib/meta/evalua.lua")
-if annotations then write(directory, ".evalua/meta/evalua.lua", annotations) end
+for _, name in ipairs(sys.embedded_list("stdlib/meta")) do
+  write(directory, ".evalua/meta/" .. name, sys.embedded("stdlib/meta/" .. name))
+end
 -- As the store writes it: only commands of one's own are worth keeping in git.
 local IGNORED = "*\n!commands/\n!commands/**\n!.gitignore\n"
 write(directory, ".evalua/.gitignore", IGNORED)

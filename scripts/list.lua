@@ -1,5 +1,6 @@
 -- evalua list: experiments (newest first), datasets, or the suites below here.
 
+local dataset_list = require "evalua.cli.dataset_list"
 local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local strict = require "evalua.strict"
@@ -10,22 +11,20 @@ local records = require "evalua.cli.records"
 local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
 local suites = require "evalua.cli.suites"
-local sys = require "evalua.native.sys"
+local text = require "evalua.report.text"
 
 local PRETTY_LIMIT = 20
 local ALL = 1000000000
 
-local parsed = options.parse("list", ...)
-if parsed.help then
-  sys.stdout_write(options.help("list"))
-  return 0
-end
+local parsed = options.begin("list", ...)
+if not parsed then return 0 end
 local kinds = { "experiments", "datasets", "suites" }
 local kind = parsed[1] or "experiments"
 if kind == "experiment" or kind == "dataset" or kind == "suite" then kind = kind .. "s" end
 if kind ~= kinds[1] and kind ~= kinds[2] and kind ~= kinds[3] then
   fail.usage("list: there is no list of %s%s", kind, strict.hint(kind, kinds, "lists"))
 end
+options.check_action("list", parsed, kind)
 local is_json = parsed.format == "json"
 local stdout = output.stdout()
 local view = pretty.view(stdout.write)
@@ -54,28 +53,13 @@ local function experiments()
   if is_json then
     report.list(stdout.write, rows)
   elseif #found == 0 then
-    stdout.write("no experiments yet; `evalua run` makes one\n")
+    stdout.write(parsed.name and ("no experiment is called %s\n"):format(text.clean(parsed.name))
+      or "no experiments yet; `evalua run` makes one\n")
   else
     pretty.experiments(view, found)
     if #found == limit and not parsed.limit then
       stdout.write(("the newest %d; --limit N shows more\n"):format(limit))
     end
-  end
-end
-
-local function datasets()
-  local store = open()
-  local found = fail.check(fail.codes.incomplete, store:datasets())
-  if is_json then
-    local rows = {}
-    for position, record in ipairs(found) do
-      rows[position] = records.dataset_object(record, record)
-    end
-    report.list(stdout.write, rows)
-  elseif #found == 0 then
-    stdout.write("no datasets yet; `evalua run` makes those that suites declare\n")
-  else
-    pretty.datasets(view, found)
   end
 end
 
@@ -93,7 +77,7 @@ end
 if kind == "experiments" then
   experiments()
 elseif kind == "datasets" then
-  datasets()
+  dataset_list.put(open(), view, is_json, parsed)
 else
   suite_files()
 end

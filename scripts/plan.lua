@@ -11,13 +11,9 @@ local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
 local strict = require "evalua.strict"
 local summary = require "evalua.summary"
-local sys = require "evalua.native.sys"
 
-local parsed = options.parse("plan", ...)
-if parsed.help then
-  sys.stdout_write(options.help("plan"))
-  return 0
-end
+local parsed = options.begin("plan", ...)
+if not parsed then return 0 end
 
 local function check_fraction(name)
   local value = parsed[name]

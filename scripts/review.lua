@@ -14,12 +14,10 @@ local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
 local sys = require "evalua.native.sys"
 local text = require "evalua.report.text"
+local where = require "evalua.cli.where"
 
-local parsed = options.parse("review", ...)
-if parsed.help then
-  sys.stdout_write(options.help("review"))
-  return 0
-end
+local parsed = options.begin("review", ...)
+if not parsed then return 0 end
 
 -- What is asked for: a walk, the queue, a report, or a file out or in.
 local action = "walk"
@@ -36,11 +34,11 @@ elseif parsed.queue then
 end
 if action == "import" and not parsed[2] then fail.usage("review import: which file? review import REF FILE.csv") end
 if action ~= "import" and parsed[2] then fail.usage("review %s: too many arguments", action) end
-if parsed.output and action ~= "export" then fail.usage("review: -o is for `review export`") end
+options.check_action("review", parsed, action)
 if (action == "walk" or action == "import") or parsed.as then answers.check_name(parsed.as) end
 
 local reads_only = action == "report" or action == "export"
-local store = store_context.open(parsed.store, { read_only = reads_only, create = not reads_only and false or nil })
+local store = store_context.open(parsed.store, { read_only = reads_only, create = false })
 local record = ref.resolve(store, parsed[1], { sets = true })
 local run_id = record.run_id or record.id
 local stdout = output.stdout()
@@ -77,10 +75,7 @@ if action == "queue" then parsed.tag = nil end
 
 local function selection()
   local entries, filter = queue.select(store, record, parsed, { reviews = reviews, answers = given, ids = ids })
-  if filter and filter.absent > 0 then
-    sys.stderr_write(("--where: %d results lack a value that it compares and were left out (the first: %s)\n"):format(
-      filter.absent, tostring(filter.first_absent)))
-  end
+  where.tell_absent(filter, "results")
   return entries
 end
 

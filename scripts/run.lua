@@ -12,17 +12,16 @@ local suites = require "evalua.cli.suites"
 local sys = require "evalua.native.sys"
 local where = require "evalua.cli.where"
 
-local parsed = options.parse("run", ...)
-if parsed.help then
-  sys.stdout_write(options.help("run"))
-  return 0
-end
+local parsed = options.begin("run", ...)
+if not parsed then return 0 end
 
 if not require("evalua.cli.watch").is_inside() and parsed.watch then
   return require("evalua.cli.watch").run(parsed, ...)
 end
 
 sys.claim_stdout()
+
+require("evalua.printing").to_stderr()
 store_context.set_timeout(parsed.store_timeout, "--store-timeout")
 
 -- Everything that can be wrong with the command line is found before a suite is read.
@@ -39,11 +38,18 @@ cases.check(parsed, case_paths)
 require("evalua.cache").set_command_line(parsed.cache)
 plan.choose_failed(parsed, suite_paths, case_paths, ids, store_context)
 local experiments, datasets = plan.load(suite_paths, case_paths, parsed)
+if not parsed.dry_run then require("evalua.runner").ask_repository(experiments[1]) end
 local in_memory = store_context.url(parsed.store) == ":memory:"
 local existing = not in_memory and store_context.open(parsed.store, { read_only = true, optional = true }) or nil
+local problems = require("evalua.problems").list()
 for _, experiment in ipairs(experiments) do
-  require("evalua.runner").check(experiment, { store = existing, items = ids, cache = parsed.cache })
+  local ok, problem = pcall(require("evalua.runner").check, experiment,
+    { store = existing, items = ids, cache = parsed.cache })
+  local is_usage = not ok and fail.is_failure(problem) and problem.exit == fail.codes.usage
+  if not ok and not is_usage then error(problem, 0) end
+  if is_usage then problems.add(problem.message) end
 end
+if problems.text() then fail.usage("%s", problems.text()) end
 if existing then store_context.close() end
 local store = plan.open_store(parsed, store_context)
 plan.check_datasets(experiments, datasets, store)
@@ -77,10 +83,5 @@ for _, experiment in ipairs(experiments) do
   require("evalua.files_read").add_run(summary.experiment_id)
   if report:is_interrupted() then break end
 end
-
-if filter and filter.absent > 0 then
-  run_report.log(("--where: %d items lack a value that it compares and were left out (the first: %s)"):format(
-    filter.absent, tostring(filter.first_absent)))
-end
-
+where.tell_absent(filter, "items")
 return report:finish()

@@ -17,12 +17,10 @@ local summary_module = require "evalua.summary"
 local sys = require "evalua.native.sys"
 local text = require "evalua.report.text"
 
-local parsed = options.parse("score", ...)
-if parsed.help then
-  sys.stdout_write(options.help("score"))
-  return 0
-end
+local parsed = options.begin("score", ...)
+if not parsed then return 0 end
 sys.claim_stdout()
+require("evalua.printing").to_stderr()
 if parsed.set and not score_sets.is_name(parsed.set) then
   fail.usage("--set %s: a name has letters, digits, '.', '_' and '-' (at most %d bytes)", parsed.set,
     score_sets.NAME_BYTES_MAX)
@@ -72,6 +70,7 @@ local params, has_given = params_of()
 local suite = require("evalua.suite").load(parsed[2], { params = params, check_params = has_given })
 local experiment = find_experiment(suite)
 experiment.suite_path = parsed[2]
+experiment.attach((store:dataset(experiment.dataset.name)))
 local view = rescore.view(experiment, parsed.scorer)
 
 -- A run that is still being made has no end that could be scored.

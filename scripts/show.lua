@@ -13,20 +13,15 @@ local records = require "evalua.cli.records"
 local ref = require "evalua.cli.ref"
 local report = require "evalua.report.json"
 local store_context = require "evalua.store_context"
-local sys = require "evalua.native.sys"
 local text = require "evalua.report.text"
 local where = require "evalua.cli.where"
 
 local PRETTY_LIMIT = 20
 
-local parsed = options.parse("show", ...)
-if parsed.help then
-  sys.stdout_write(options.help("show"))
-  return 0
-end
+local parsed = options.begin("show", ...)
+if not parsed then return 0 end
 local format = parsed.format or "pretty"
-local file_formats = {}
-for position, path in ipairs(parsed.output or {}) do file_formats[position] = output.format_of(path) end
+local file_formats = output.formats_of(parsed.output)
 if parsed[2] and (formats.has(format) or parsed.output) then
   fail.usage("show: one ITEM is printed pretty, json or jsonl; leave out ITEM for %s",
     parsed.output and "-o" or "--format " .. format)
@@ -174,8 +169,8 @@ local function show_item(item_id)
     end
   end)
   if found == 0 then
-    fail.usage("experiment %d has no result of an item %s; `evalua show %d` lists them", record.number, item_id,
-      record.number)
+    fail.usage("%s has no result of an item %s; `evalua show %s` lists them",
+      record.number and ("experiment %d"):format(record.number) or parsed[1], item_id, record.number or parsed[1])
   end
   if found > 1 and format == "pretty" then stdout.write(("\npassed in %d of %d trials\n"):format(passed, found)) end
 end
@@ -204,7 +199,7 @@ local function write_as(wanted, write)
 end
 
 local function show_pretty()
-  pretty.summary(view, store, summary, { worst = false })
+  pretty.summary(view, store, summary, { worst = false, notes = true })
   local rows, count = {}
   local reduction = items.reduction_of(summary)
   if reduction then
@@ -234,13 +229,6 @@ end
 if go_commands then stdout.write(go_commands) end
 stdout.flush()
 limit = parsed.limit or math.maxinteger -- what is printed pretty is a part; a file has all
-for position, path in ipairs(parsed.output or {}) do
-  local file = output.file(path)
-  write_as(file_formats[position], file.write)
-  file.close()
-end
-if filter and filter.absent > 0 then
-  sys.stderr_write(("--where: %d results lack a value that it compares and were left out (the first: %s)\n"):format(
-    filter.absent, tostring(filter.first_absent)))
-end
+output.write_files(parsed.output, file_formats, write_as)
+where.tell_absent(filter, "results")
 return 0

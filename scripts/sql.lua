@@ -14,11 +14,8 @@ local text = require "evalua.report.text"
 
 local TABLE_LIMIT = 1000 -- a table is laid out whole; the other formats stream
 
-local parsed = options.parse("sql", ...)
-if parsed.help then
-  sys.stdout_write(options.help("sql"))
-  return 0
-end
+local parsed = options.begin("sql", ...)
+if not parsed then return 0 end
 local format = parsed.format or "table"
 local statement = parsed[1]
 if statement == "-" then statement = io.read("a") end

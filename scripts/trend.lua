@@ -9,20 +9,14 @@ local pretty = require "evalua.report.pretty"
 local ref = require "evalua.cli.ref"
 local store_context = require "evalua.store_context"
 local strict = require "evalua.strict"
-local sys = require "evalua.native.sys"
 local trend = require "evalua.report.trend"
 
 local RUNS_DEFAULT = 20
 
-local parsed = options.parse("trend", ...)
-if parsed.help then
-  sys.stdout_write(options.help("trend"))
-  return 0
-end
-local format, file_formats = parsed.format or "pretty", {}
-for position, path in ipairs(parsed.output or {}) do
-  file_formats[position] = output.format_of(path, { "json", "md", "html", "csv" })
-end
+local parsed = options.begin("trend", ...)
+if not parsed then return 0 end
+local format = parsed.format or "pretty"
+local file_formats = output.formats_of(parsed.output, { "json", "md", "html", "csv" })
 local store = store_context.open(parsed.store, { read_only = true })
 local newest = ref.resolve(store, parsed[1])
 local wanted_variant = parsed[1] ~= newest.name and (newest.variant or "") or nil
@@ -60,9 +54,5 @@ else
   end
 end
 stdout.flush()
-for position, path in ipairs(parsed.output or {}) do
-  local file = output.file(path)
-  formats.trend(file_formats[position], file.write, groups)
-  file.close()
-end
+output.write_files(parsed.output, file_formats, function(wanted, write) formats.trend(wanted, write, groups) end)
 return 0

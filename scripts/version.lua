@@ -4,11 +4,8 @@ local json = require "evalua.json"
 local options = require "evalua.cli.options"
 local sys = require "evalua.native.sys"
 
-local parsed = options.parse("version", ...)
-if parsed.help then
-  sys.stdout_write(options.help("version"))
-  return 0
-end
+local parsed = options.begin("version", ...)
+if not parsed then return 0 end
 local version = type(sys.version) == "function" and sys.version() or sys.version or "unknown"
 if parsed.format == "json" then
   sys.stdout_write(json.encode({ version = version, lua = _VERSION }) .. "\n")

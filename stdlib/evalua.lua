@@ -42,10 +42,7 @@ local names = {
 }
 
 -- Names of the design whose machinery is not there yet.
-local later = {
-  agent = true, embed = true, generate = true, limit = true, model = true,
-  tool = true,
-}
+local later = { agent = true, embed = true, generate = true, tool = true }
 
 local function known_names()
   local list = strict.keys(names)
@@ -62,6 +59,7 @@ return setmetatable(eval, {
     end
     local value = require(found[1])
     if found[2] then value = value[found[2]] end
+    if type(value) == "function" then value = require("evalua.native.frame").keep(value) end
     rawset(self, name, value)
     return value
   end,

@@ -189,9 +189,9 @@ static int ends_with(const char *text, size_t len, const char *end) {
 }
 
 int eva_secrets_is_name(const char *name) {
-  static const char *const words[] = {"KEY", "KEYS", "TOKEN", "SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASSPHRASE",
-                                      "CREDENTIAL", "CREDENTIALS", "PAT", "AUTH", "AUTHORIZATION", "BEARER", "COOKIE",
-                                      "PWD", NULL};
+  static const char *const words[] = {"KEY", "KEYS", "TOKEN", "SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASS",
+                                      "PASSPHRASE", "CREDENTIAL", "CREDENTIALS", "PAT", "AUTH", "AUTHORIZATION",
+                                      "BEARER", "COOKIE", "PWD", NULL};
   static const char *const ends[] = {"KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", NULL};
   for (const char *at = name; *at;) {
     size_t whole = strcspn(at, "_-. "), len = whole;

@@ -1,6 +1,7 @@
 /* See reduce.h. */
 #include "data/reduce.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +51,10 @@ void eva_fold_score(eva_fold *fold, double score) {
 static double mean_of(const double *values, size_t count) {
   double sum = 0;
   for (size_t index = 0; index < count; index++) sum += values[index];
-  return sum / (double)count;
+  if (isfinite(sum)) return sum / (double)count;
+  sum = 0; /* the sum alone is beyond all doubles */
+  for (size_t index = 0; index < count; index++) sum += values[index] / (double)count;
+  return sum;
 }
 
 static int compare_doubles(const void *left, const void *right) {
@@ -60,7 +64,7 @@ static int compare_doubles(const void *left, const void *right) {
 
 static double median_of(double *values, size_t count) {
   qsort(values, count, sizeof *values, compare_doubles);
-  return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+  return count % 2 ? values[count / 2] : mean_of(values + count / 2 - 1, 2);
 }
 
 static double mode_of(const double *values, size_t count) {

@@ -23,10 +23,11 @@ typedef enum eva_frame_type {
   EVA_FRAME_DRAINED = 6, /* to the coordinator: held, and nothing runs any more */
   EVA_FRAME_ASK = 7,     /* to the coordinator: a question to a service of the desk */
   EVA_FRAME_ANSWER = 8,  /* to a worker: what became of it */
-  EVA_FRAME_TELL = 9,    /* to the coordinator: something for a service that nobody waits for */
+  EVA_FRAME_TELL = 9,    /* either way: something for a service, or of one, that nobody waits for */
   EVA_FRAME_CLOSE = 10,  /* to the coordinator: an ask is given up, or what it was granted is given back */
   EVA_FRAME_LOOK = 11,   /* to a worker: what is the item of this position doing? */
-  EVA_FRAME_DOING = 12   /* to the coordinator: its id, and what it does */
+  EVA_FRAME_DOING = 12,  /* to the coordinator: its id, and what it does */
+  EVA_FRAME_NOTE = 13    /* to the coordinator: what became of something granted that stays granted */
 } eva_frame_type;
 
 /* Begins a frame at the end of `out`; returns its offset for eva_frame_end, which fills in the length. */

@@ -24,6 +24,7 @@ enum {
   TIMEOUT_GRACE_MS = 100,       /* for results that are on their way when the time of the run is up */
   KILL_AGAIN_MS = 1000,
   STORE_NAP_MS = 20,
+  TICK_MS = 100,
   RETRY_FIRST_MS = 1000,
   RETRY_MAX_MS = 30000
 };
@@ -75,7 +76,7 @@ static void kill_crew(coordinator *c) {
 static void on_grace_over(uv_timer_t *timer) { kill_crew(timer->data); }
 
 void coordinator_stop(coordinator *c, eva_run_end why) {
-  if (c->is_stopping) return;
+  if (c->is_stopping || c->is_ended) return;
   c->is_stopping = 1;
   c->end = why;
   for (int index = 0; index < c->crew_size; index++) crew_order(&c->crew[index], EVA_FRAME_HOLD);
@@ -89,6 +90,7 @@ static void on_signal(uv_signal_t *handle, int number) {
     kill_crew(c);
     return;
   }
+  if (c->is_ended) return;
   if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr); /* over the progress line */
   eva_log(EVA_LOG_WARNING, "stopping: items in flight get %d s; once more to stop at once", EVA_CANCEL_GRACE_MS / 1000);
   coordinator_stop(c, EVA_RUN_CANCELLED);
@@ -103,6 +105,7 @@ static void encode_job(void *context, const eva_job *job) {
   eva_job_frame frame = {.position = job->position, .attempt = 1, .try_number = 1, .job = *job};
   eva_put_job(&c->page, &frame);
   c->page_last = job->position;
+  if (job->trial == 1 && job->fields[EVA_ITEM_SCORERS].len > 0) c->progress.own_scorers++;
 }
 
 /* Makes sure that the page has a next job; 0 when the selection is exhausted. */
@@ -203,7 +206,7 @@ static void run_lonely(coordinator *c) {
 
 static void hand_out_again(coordinator *c) {
   uint64_t now = eva_clock_monotonic_ns();
-  if (c->lonely.count > 0) run_lonely(c);
+  if (c->lonely.count > 0 && !c->is_reporting) run_lonely(c);
   for (crew_member *member; !c->is_stopping && waiting_is_due(c, now) && (member = roomiest(c));) {
     give_again(c, member, waiting_take(c));
   }
@@ -348,8 +351,12 @@ static void send_all(coordinator *c) {
   }
 }
 
-/* Before the loop sleeps. */
+/* Before the loop sleeps. Workers get their next jobs first, so that they run while results are stored. */
 static void take_turn(coordinator *c) {
+  if (!c->is_ended && !c->is_stopping) {
+    hand_out(c);
+    send_all(c);
+  }
   ledger_flush(c);
   if (c->is_ended) return;
   if (c->is_stopping) {
@@ -359,7 +366,7 @@ static void take_turn(coordinator *c) {
     if (ledger_is_empty(c)) c->is_ended = 1;
     return;
   }
-  replace_dead(c);
+  if (!c->is_reporting) replace_dead(c);
   hand_out(c);
   end_lonely(c);
   send_all(c);
@@ -371,8 +378,10 @@ static void take_turn(coordinator *c) {
 
 static void on_turn(uv_prepare_t *turn) {
   coordinator *c = turn->data;
+  if (!c->is_stopping && c->options->is_aborted(c->options->context)) coordinator_stop(c, EVA_RUN_CANCELLED);
   take_turn(c);
-  if (c->is_ended) uv_stop(turn->loop); /* else it would sleep until the next tick */
+  if (c->is_reporting) return;
+  if (c->is_ended || c->is_report_due) uv_stop(turn->loop); /* else it would sleep until the next tick */
 }
 
 /* Code that the deadline's hook cannot reach: a C function, a finalizer. */
@@ -384,23 +393,35 @@ static void kill_if_stuck(crew_member *member, uint64_t now) {
   kill(member->pid, SIGKILL);
 }
 
+/* A process that is stopped, or hangs in the kernel, keeps no deadline. Counted in our own ticks: where this process was
+ * stopped too (Ctrl-Z), none have passed. */
+static void kill_if_silent(crew_member *member) {
+  uint64_t beats = atomic_load(&member->board->beats);
+  member->silent_ticks = beats == member->beats && beats && member->jobs.count > 0 ? member->silent_ticks + 1 : 0;
+  member->beats = beats;
+  if (member->is_silent || member->silent_ticks < EVA_SILENT_MS / TICK_MS) return;
+  member->is_silent = 1;
+  kill(member->pid, SIGKILL);
+}
+
 static void on_tick(uv_timer_t *timer) {
   coordinator *c = timer->data;
   uint64_t now = eva_clock_monotonic_ns();
   for (int index = 0; index < c->crew_size; index++) {
-    if (c->crew[index].pid) kill_if_stuck(&c->crew[index], now);
+    if (!c->crew[index].pid) continue;
+    kill_if_stuck(&c->crew[index], now);
+    kill_if_silent(&c->crew[index]);
   }
   memory_watch(c, now);
   sight_tick(c, now);
   if (c->options->on_tick) c->options->on_tick(c->options->context, &c->progress);
-  if (!c->is_stopping && c->options->is_aborted(c->options->context)) coordinator_stop(c, EVA_RUN_CANCELLED);
 }
 
 static void count_closed(uv_handle_t *handle) { ((coordinator *)handle->data)->open_handles--; }
 
+static const int SIGNAL_NUMBERS[EVA_RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+
 static void open_handles(coordinator *c) {
-  static const int numbers[EVA_RUN_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
-  struct sigaction hangup;
   uv_loop_t *loop = c->options->loop;
   uv_timer_t *timers[] = {&c->tick, &c->deadline, &c->grace, &c->busy, &c->due};
   for (size_t index = 0; index < sizeof timers / sizeof *timers; index++) {
@@ -412,15 +433,17 @@ static void open_handles(coordinator *c) {
   c->turn.data = c;
   c->open_handles++;
   uv_prepare_start(&c->turn, on_turn);
-  int keeps_on = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN; /* nohup */
   for (int index = 0; index < EVA_RUN_SIGNALS; index++) {
+    int number = SIGNAL_NUMBERS[index];
     uv_signal_init(loop, &c->signals[index]);
     c->signals[index].data = c;
     c->open_handles++;
-    if (numbers[index] != SIGHUP || !keeps_on) uv_signal_start(&c->signals[index], on_signal, numbers[index]);
+    sigaction(number, NULL, &c->signals_before[index]);
+    int keeps_on = number == SIGHUP && c->signals_before[index].sa_handler == SIG_IGN; /* nohup */
+    if (!keeps_on) uv_signal_start(&c->signals[index], on_signal, number);
   }
   uv_update_time(loop);
-  uv_timer_start(&c->tick, on_tick, 20, 100);
+  uv_timer_start(&c->tick, on_tick, 20, TICK_MS);
   if (c->options->timeout_ms > 0) uv_timer_start(&c->deadline, on_deadline, (uint64_t)c->options->timeout_ms, 0);
 }
 
@@ -428,8 +451,16 @@ static void close_handles(coordinator *c) {
   uv_handle_t *handles[] = {(uv_handle_t *)&c->tick, (uv_handle_t *)&c->deadline,   (uv_handle_t *)&c->grace,
                             (uv_handle_t *)&c->busy, (uv_handle_t *)&c->turn,       (uv_handle_t *)&c->signals[0],
                             (uv_handle_t *)&c->signals[1], (uv_handle_t *)&c->signals[2], (uv_handle_t *)&c->due};
+  sigset_t set, mask;
+  sigemptyset(&set);
+  for (int index = 0; index < EVA_RUN_SIGNALS; index++) sigaddset(&set, SIGNAL_NUMBERS[index]);
+  sigprocmask(SIG_BLOCK, &set, &mask); /* closing leaves signals to their defaults, which end the process */
   for (size_t index = 0; index < sizeof handles / sizeof *handles; index++) uv_close(handles[index], count_closed);
   while (c->open_handles > 0) uv_run(c->options->loop, UV_RUN_NOWAIT);
+  for (int index = 0; index < EVA_RUN_SIGNALS; index++) {
+    sigaction(SIGNAL_NUMBERS[index], &c->signals_before[index], NULL);
+  }
+  sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 static void start_crew(coordinator *c) {
@@ -478,7 +509,10 @@ eva_run_end eva_coordinate(const eva_run_options *options, eva_run_progress *pro
   open_handles(&c);
   running_now = &c;
   start_crew(&c);
-  while (!c.is_ended) uv_run(options->loop, UV_RUN_ONCE);
+  while (!c.is_ended) {
+    uv_run(options->loop, UV_RUN_ONCE);
+    ledger_report(&c);
+  }
   c.is_stopping = 1;
   ledger_commit(&c);
   while (!ledger_is_empty(&c) && !c.is_store_broken) { /* locked by others: up to store_timeout */
@@ -486,7 +520,8 @@ eva_run_end eva_coordinate(const eva_run_options *options, eva_run_progress *pro
     ledger_commit(&c);
   }
   /* A resumed run that had nothing left to run tells what is stored. */
-  if (options->set == EVA_JOBS_MISSING && options->total == 0) ledger_report(&c);
+  if (options->set == EVA_JOBS_MISSING && options->total == 0) ledger_note(&c);
+  ledger_report(&c);
   crew_end_all(&c);
   running_now = NULL;
   if (c.is_store_broken && eva_store_in_transaction(options->store)) eva_store_rollback(options->store);

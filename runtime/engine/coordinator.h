@@ -15,6 +15,7 @@ enum {
   EVA_COMMIT_ROWS = 500,           /* results in one transaction */
   EVA_COMMIT_MS = 100,             /* or this long */
   EVA_CANCEL_GRACE_MS = 5000,      /* for items in flight after the first Ctrl-C */
+  EVA_SILENT_MS = 5000,            /* a worker whose deadlines' timer stood still that long is killed */
   EVA_STUCK_GRACE_MS = 500,        /* a worker whose code does not end that long after its deadline is killed */
   EVA_SLOW_AFTER_MS = 10000,       /* without a result: then the slowest item is named */
   EVA_RERUNS_MAX = 2,              /* after that many interruptions an item runs alone in a fresh worker */
@@ -35,6 +36,7 @@ typedef struct eva_run_progress {
   int64_t in_flight;           /* have started and not ended */
   int64_t waiting;             /* have not started yet */
   int64_t retrying;            /* wait for their next attempt */
+  int64_t own_scorers;         /* items handed out so far that name scorers of their own */
   eva_slow_item slow;
 } eva_run_progress;
 
@@ -54,10 +56,11 @@ typedef struct eva_run_options {
   const eva_worker_program *program;
   struct eva_desk *desk;   /* what workers may ask; NULL: nothing */
   void *context;
-  /* After a commit: positions up to reported_to (all of them, in order) are stored. */
+  /* After a commit: positions up to reported_to (all of them, in order) are stored. Called outside of the loop, which it
+   * may run. */
   void (*on_commit)(void *context, int64_t reported_from, int64_t reported_to, const eva_run_progress *progress);
   void (*on_tick)(void *context, const eva_run_progress *progress); /* every 100 ms */
-  int (*is_aborted)(void *context); /* asked every 100 ms: the script wants the run to end as if by Ctrl-C */
+  int (*is_aborted)(void *context); /* asked in every turn of the loop: the script wants the run to end as if by Ctrl-C */
 } eva_run_options;
 
 typedef enum eva_run_end {

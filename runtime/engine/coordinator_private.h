@@ -3,6 +3,7 @@
 #ifndef EVA_ENGINE_COORDINATOR_PRIVATE_H
 #define EVA_ENGINE_COORDINATOR_PRIVATE_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "engine/coordinator.h"
@@ -38,6 +39,9 @@ typedef struct crew_member {
   int is_alone; /* runs one job that was interrupted too often, then ends */
   int is_drained;
   int64_t stuck_on; /* killed because the code of this position did not end in time; 0: was not */
+  uint64_t beats;   /* of its timer, when last looked at */
+  int silent_ticks; /* for so many looks it stood still */
+  int is_silent;    /* killed for that: the process was stopped, or hangs in the kernel */
   int64_t rss_base; /* bytes resident in the process that it was forked from */
   int64_t rss_over; /* killed because it held so many more; 0: was not */
   uv_poll_t *poll; /* frees itself when closed */
@@ -79,11 +83,14 @@ typedef struct coordinator {
   unsigned char *stored_bits;        /* one a position: committed */
   int64_t *unreported;       /* positions inserted and not committed yet */
   int64_t unreported_count, unreported_cap;
-  int64_t reported_to;       /* all positions up to it are stored */
+  int64_t reported_to;       /* all positions up to it are stored, and reported or due */
+  int is_report_due;         /* something was committed that the program has not been told */
+  int is_reporting;          /* it is being told, and may run the loop meanwhile: nothing is forked */
 
   uv_timer_t tick, deadline, grace, busy, due;
   uv_prepare_t turn;
   uv_signal_t signals[EVA_RUN_SIGNALS];
+  struct sigaction signals_before[EVA_RUN_SIGNALS]; /* what handled them, and will again */
   int open_handles;
   int is_stopping;           /* nothing new is assigned */
   int is_ended;
@@ -140,6 +147,7 @@ void ledger_add(coordinator *c, const assignment *job, eva_text payload, int is_
 void ledger_flush(coordinator *c);  /* inserts what waits, commits what is due */
 void ledger_commit(coordinator *c); /* inserts and commits everything now, if the database lets us */
 int ledger_is_empty(const coordinator *c);
-void ledger_report(coordinator *c); /* what has been committed */
+void ledger_note(coordinator *c);   /* what was inserted has been committed: a report is due */
+void ledger_report(coordinator *c); /* tells what is due; only outside of the loop, as the program may wait in it */
 
 #endif

@@ -38,6 +38,10 @@ static void answer_worker(eva_desk_client *client, uint64_t number, const eva_re
   eva_put_answer(&((crew_member *)((char *)client - offsetof(crew_member, client)))->out, number, reply);
 }
 
+static void tell_worker(eva_desk_client *client, eva_text service, eva_text message) {
+  eva_put_ask(&((crew_member *)((char *)client - offsetof(crew_member, client)))->out, EVA_FRAME_TELL, 0, service, message);
+}
+
 static void watch(crew_member *member, int writing) {
   member->is_writing = writing;
   uv_poll_start(member->poll, UV_READABLE | (writing ? UV_WRITABLE : 0), on_socket);
@@ -79,7 +83,7 @@ int crew_start(coordinator *c, crew_member *member, int slots) {
   eva_buf in = member->in, out = member->out; /* memory of a predecessor is used again */
   assignment_list jobs = member->jobs;
   *member = (crew_member){.coordinator = c, .pid = pid, .socket = sockets[0], .slots = slots, .in = in, .out = out,
-                          .jobs = jobs, .board = board, .board_size = board_size, .client = {.answer = answer_worker},
+                          .jobs = jobs, .board = board, .board_size = board_size, .client = {.answer = answer_worker, .tell = tell_worker},
                           .rss_base = rss_base};
   eva_buf_clear(&member->in);
   eva_buf_clear(&member->out);
@@ -127,7 +131,7 @@ static int read_frames(crew_member *member) {
     if (type == EVA_FRAME_RESULT) coordinator_result(c, member, &payload);
     if (type == EVA_FRAME_DRAINED) member->is_drained = 1;
     if (type == EVA_FRAME_DOING) sight_doing(c, &payload);
-    if (type == EVA_FRAME_ASK || type == EVA_FRAME_TELL || type == EVA_FRAME_CLOSE) {
+    if (type == EVA_FRAME_ASK || type == EVA_FRAME_TELL || type == EVA_FRAME_NOTE || type == EVA_FRAME_CLOSE) {
       if (!c->options->desk || !eva_desk_receive(c->options->desk, &member->client, type, &payload)) return -1;
     }
     if (type == EVA_FRAME_FATAL) {

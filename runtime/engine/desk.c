@@ -115,6 +115,11 @@ void eva_desk_end(eva_desk_client *client, uint64_t number, eva_text outcome) {
   if (slip) slip_close(slip, outcome);
 }
 
+void eva_desk_note(eva_desk_client *client, uint64_t number, eva_text text) {
+  eva_slip *slip = slip_of(client, number);
+  if (slip && slip->is_granted && slip->service->note) slip->service->note(slip->service->context, slip, text);
+}
+
 void eva_desk_leave(eva_desk_client *client) {
   for (int granted = 0; granted <= 1; granted++) { /* what it waits for first, so that it is not given to it now */
     for (uint32_t slot = 0; slot < client->slip_cap; slot++) {
@@ -135,6 +140,10 @@ int eva_desk_receive(eva_desk *desk, eva_desk_client *client, eva_frame_type typ
   if (payload->bad || slot_of(number) >= EVA_DESK_SLOTS_MAX) return 0;
   if (type == EVA_FRAME_CLOSE) {
     eva_desk_end(client, number, text);
+    return 1;
+  }
+  if (type == EVA_FRAME_NOTE) {
+    eva_desk_note(client, number, text);
     return 1;
   }
   if (!service.data || !text.data) return 0;

@@ -26,6 +26,8 @@ struct eva_slip {
 /* Embed it in what knows the client; zero it to start and set `answer`. */
 struct eva_desk_client {
   void (*answer)(eva_desk_client *client, uint64_t number, const eva_reply *reply);
+  /* What a service says unasked; NULL where the client does not listen. */
+  void (*tell)(eva_desk_client *client, eva_text service, eva_text message);
   eva_slip **slips; /* by the slot of the number */
   uint32_t slip_cap;
 };
@@ -38,6 +40,8 @@ typedef struct eva_desk_service {
   /* The client has closed an ask that waits (is_granted 0) or is granted; the slip goes after this returns. `outcome` is
    * what it says of the grant, none when it was given up. NULL for services that answer at once and grant nothing. */
   void (*close)(void *context, eva_slip *slip, eva_text outcome);
+  /* What the client says of a grant that it keeps; NULL where there is nothing to say. */
+  void (*note)(void *context, eva_slip *slip, eva_text text);
   /* Something that nobody waits for; may be NULL. */
   void (*tell)(void *context, eva_text message);
 } eva_desk_service;
@@ -56,8 +60,9 @@ void eva_desk_serve(eva_desk *desk, const eva_desk_service *service);
 void eva_desk_ask(eva_desk *desk, eva_desk_client *client, uint64_t number, eva_text service, eva_text request);
 void eva_desk_tell(eva_desk *desk, eva_text service, eva_text message);
 void eva_desk_end(eva_desk_client *client, uint64_t number, eva_text outcome); /* nothing where it is closed already */
+void eva_desk_note(eva_desk_client *client, uint64_t number, eva_text text);   /* of what is granted */
 void eva_desk_leave(eva_desk_client *client); /* closes all; the client has no memory of ours after this */
-/* One of the frames ask, tell and close. Returns 0 when the payload is bad. */
+/* One of the frames ask, tell, note and close. Returns 0 when the payload is bad. */
 int eva_desk_receive(eva_desk *desk, eva_desk_client *client, eva_frame_type type, eva_cursor *payload);
 
 /* What services do. */

@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 void eva_early_open(eva_early_end *early, const eva_early_rules *rules, int64_t total) {
-  *early = (eva_early_end){.rules = *rules, .failures_max = rules->max_failures};
+  *early = (eva_early_end){.rules = *rules, .failures_max = rules->max_failures, .tokens = rules->spent_tokens,
+                           .cost = rules->spent_cost};
   if (rules->max_failure_share <= 0) return;
   /* 0.1 of 70 is 7, whatever the last bit of 0.1 * 70 says. */
   early->failures_max = (int64_t)ceil(rules->max_failure_share * (double)total * (1 - 1e-12));

@@ -14,6 +14,7 @@ typedef struct eva_early_rules {
   double max_failure_share; /* the same as a share of the results to come, below 1 */
   int64_t run_tokens;       /* of all attempts together: more than that ends the run */
   double run_cost;
+  double spent_tokens, spent_cost; /* of them, by results that a run which goes on has stored before */
 } eva_early_rules;
 
 typedef enum eva_early {

@@ -3,13 +3,23 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "engine/names.h"
+#include "engine/timer.h"
 
 enum { COME_BACK_MS_MIN = 10 };
 
 typedef struct host host;
+
+/* What one client holds of a host; it goes with the last permit. */
+typedef struct share {
+  struct share *next;
+  eva_desk_client *client;
+  uint32_t held;
+  int may_pass_on; /* as the client was told last */
+} share;
 
 /* Who waits for a permit or holds one: slip->held. */
 typedef struct visit {
@@ -17,6 +27,7 @@ typedef struct visit {
   eva_slip *slip;
   struct visit *previous, *next; /* while it waits */
   int is_retry;
+  share *share; /* while it holds one */
   uint32_t epoch;
   uint64_t begun_ns;
 } visit;
@@ -26,10 +37,13 @@ struct host {
   host *next;
   eva_adaptive adaptive;
   visit *first, *last, *last_retry; /* retries are in front */
+  share *shares;
   uint32_t waiting;
   double mean_ns;         /* of a request that was answered, smoothed */
   uint64_t come_back_ns;  /* when the last one who was sent away shall come back */
   int is_granting;
+  size_t name_len;
+  char name[];
 };
 
 struct eva_hosts {
@@ -66,13 +80,49 @@ static void unlink_visit(visit *gone) {
   of->waiting--;
 }
 
+/* ==== Passing on ==== */
+
+static share *share_of(host *of, eva_desk_client *client) {
+  for (share *known = of->shares; known; known = known->next) {
+    if (known->client == client) return known;
+  }
+  share *made = eva_alloc_zeroed(1, sizeof *made);
+  made->client = client;
+  made->next = of->shares;
+  of->shares = made;
+  return made;
+}
+
+static void share_leave(host *of, share *left) {
+  if (--left->held > 0) return;
+  share **at = &of->shares;
+  while (*at != left) at = &(*at)->next;
+  *at = left->next;
+  free(left);
+}
+
+/* Whether whoever asks next would get a permit that is given back now: then it may as well be passed on. */
+static int is_calm(const host *of, uint64_t now_ns) {
+  const eva_adaptive *adaptive = &of->adaptive;
+  return !of->first && adaptive->in_flight <= eva_adaptive_limit(adaptive) && !eva_adaptive_is_hopeless(adaptive) &&
+         now_ns >= adaptive->closed_until_ns;
+}
+
+/* Tells those who may pass on that they have to ask again. */
+static void stop_passing(host *of) {
+  for (share *told = of->shares; told; told = told->next) {
+    if (!told->may_pass_on) continue;
+    told->may_pass_on = 0;
+    told->client->tell(told->client, EVA_TEXT_LITERAL("hosts"), (eva_text){of->name, of->name_len});
+  }
+}
+
 static void on_timer(uv_timer_t *timer);
 
-static void wake_at(eva_hosts *hosts, uint64_t when_ns, uint64_t now_ns) {
+static void wake_at(eva_hosts *hosts, uint64_t when_ns) {
   if (uv_is_active((uv_handle_t *)hosts->timer) && hosts->timer_ns <= when_ns) return;
   hosts->timer_ns = when_ns;
-  uv_update_time(hosts->timer->loop);
-  uv_timer_start(hosts->timer, on_timer, when_ns > now_ns ? (when_ns - now_ns + 999999) / 1000000 : 0, 0);
+  eva_timer_wake_at(hosts->timer, on_timer, when_ns);
 }
 
 /* A grant may give something back at once: this goes on with it. */
@@ -84,10 +134,14 @@ static void grant(host *of, uint64_t now_ns) {
     unlink_visit(next);
     next->epoch = eva_adaptive_begin(&of->adaptive);
     next->begun_ns = now_ns;
-    eva_slip_grant(next->slip, EVA_TEXT_LITERAL(""));
+    next->share = share_of(of, next->slip->client);
+    next->share->held++;
+    next->share->may_pass_on = next->slip->client->tell && is_calm(of, now_ns);
+    eva_slip_grant(next->slip, next->share->may_pass_on ? EVA_HOST_PASS_ON : EVA_TEXT_LITERAL(""));
   }
   of->is_granting = 0;
-  if (of->first && of->adaptive.closed_until_ns > now_ns) wake_at(of->hosts, of->adaptive.closed_until_ns, now_ns);
+  if (!is_calm(of, now_ns)) stop_passing(of);
+  if (of->first && of->adaptive.closed_until_ns > now_ns) wake_at(of->hosts, of->adaptive.closed_until_ns);
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -120,10 +174,17 @@ void eva_hosts_put_outcome(eva_buf *out, eva_host_answer answer, double wait_ms)
   eva_put_f64(out, wait_ms);
 }
 
+eva_text eva_hosts_good_outcome(void) {
+  static const char bytes[1 + sizeof(double)] = {EVA_HOST_OK};
+  return (eva_text){bytes, sizeof bytes};
+}
+
 static host *host_of(eva_hosts *hosts, eva_text name) {
   void **place = eva_names_place(&hosts->names, name);
   if (*place) return *place;
-  host *made = eva_alloc_zeroed(1, sizeof *made);
+  host *made = eva_alloc_zeroed(1, sizeof *made + name.len);
+  memcpy(made->name, name.data, name.len);
+  made->name_len = name.len;
   made->hosts = hosts;
   made->next = hosts->all;
   hosts->all = made;
@@ -158,23 +219,43 @@ static void on_ask(void *context, eva_slip *slip, eva_text request) {
   grant(of, now);
 }
 
+/* The request of a permit has ended. */
+static void end_request(visit *ended, eva_text outcome, uint64_t now) {
+  host *of = ended->of;
+  eva_cursor cursor = {outcome.data, outcome.data + outcome.len, 0};
+  eva_host_answer answer = outcome.data ? (eva_host_answer)eva_get_u8(&cursor) : EVA_HOST_NEUTRAL;
+  double wait_ms = outcome.data ? eva_get_f64(&cursor) : 0;
+  if (cursor.bad || answer > EVA_HOST_FAILED) answer = EVA_HOST_NEUTRAL;
+  if (!(wait_ms > 0)) wait_ms = 0;
+  if (wait_ms > EVA_ADAPTIVE_CLOSED_MS_MAX) wait_ms = EVA_ADAPTIVE_CLOSED_MS_MAX;
+  if (answer == EVA_HOST_OK) {
+    double took = (double)(now - ended->begun_ns);
+    of->mean_ns = of->mean_ns > 0 ? 0.9 * of->mean_ns + 0.1 * took : took;
+  }
+  eva_adaptive_end(&of->adaptive, ended->epoch, answer, (uint64_t)(wait_ms * 1e6), now);
+}
+
+/* It was passed on: the next request has begun with it, even where nobody would get one by now, as the word that stops
+ * that is on its way. */
+static void on_note(void *context, eva_slip *slip, eva_text outcome) {
+  visit *passed = slip->held;
+  host *of = passed->of;
+  uint64_t now = eva_clock_monotonic_ns();
+  (void)context;
+  end_request(passed, outcome, now);
+  passed->epoch = eva_adaptive_begin(&of->adaptive);
+  passed->begun_ns = now;
+  grant(of, now);
+}
+
 static void on_close(void *context, eva_slip *slip, eva_text outcome) {
   visit *closed = slip->held;
   host *of = closed->of;
   uint64_t now = eva_clock_monotonic_ns();
   (void)context;
   if (slip->is_granted) {
-    eva_cursor cursor = {outcome.data, outcome.data + outcome.len, 0};
-    eva_host_answer answer = outcome.data ? (eva_host_answer)eva_get_u8(&cursor) : EVA_HOST_NEUTRAL;
-    double wait_ms = outcome.data ? eva_get_f64(&cursor) : 0;
-    if (cursor.bad || answer > EVA_HOST_FAILED) answer = EVA_HOST_NEUTRAL;
-    if (!(wait_ms > 0)) wait_ms = 0;
-    if (wait_ms > EVA_ADAPTIVE_CLOSED_MS_MAX) wait_ms = EVA_ADAPTIVE_CLOSED_MS_MAX;
-    if (answer == EVA_HOST_OK) {
-      double took = (double)(now - closed->begun_ns);
-      of->mean_ns = of->mean_ns > 0 ? 0.9 * of->mean_ns + 0.1 * took : took;
-    }
-    eva_adaptive_end(&of->adaptive, closed->epoch, answer, (uint64_t)(wait_ms * 1e6), now);
+    end_request(closed, outcome, now);
+    share_leave(of, closed->share);
   } else {
     unlink_visit(closed);
   }
@@ -184,15 +265,12 @@ static void on_close(void *context, eva_slip *slip, eva_text outcome) {
 
 eva_hosts *eva_hosts_open(uv_loop_t *loop, eva_desk *desk) {
   eva_hosts *hosts = eva_alloc_zeroed(1, sizeof *hosts);
-  hosts->timer = eva_alloc(sizeof *hosts->timer);
-  uv_timer_init(loop, hosts->timer);
-  hosts->timer->data = hosts;
-  hosts->service = (eva_desk_service){.name = "hosts", .context = hosts, .ask = on_ask, .close = on_close};
+  hosts->timer = eva_timer_open(loop, hosts);
+  hosts->service = (eva_desk_service){.name = "hosts", .context = hosts, .ask = on_ask, .close = on_close,
+                                      .note = on_note};
   eva_desk_serve(desk, &hosts->service);
   return hosts;
 }
-
-static void free_timer(uv_handle_t *handle) { free(handle); }
 
 void eva_hosts_close(eva_hosts *hosts) {
   if (!hosts) return;
@@ -202,6 +280,6 @@ void eva_hosts_close(eva_hosts *hosts) {
     free(of);
   }
   eva_names_free(&hosts->names);
-  uv_close((uv_handle_t *)hosts->timer, free_timer);
+  eva_timer_close(hosts->timer);
   free(hosts);
 }

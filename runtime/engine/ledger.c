@@ -150,7 +150,7 @@ static int begin(coordinator *c) {
   return 0;
 }
 
-void ledger_report(coordinator *c) {
+void ledger_note(coordinator *c) {
   for (int64_t index = 0; index < c->unreported_count; index++) {
     int64_t position = c->unreported[index];
     c->stored_bits[position / 8] |= (unsigned char)(1u << (position % 8));
@@ -159,10 +159,19 @@ void ledger_report(coordinator *c) {
   c->progress.done += c->uncommitted;
   c->progress.failed += c->uncommitted_failed;
   c->uncommitted = c->uncommitted_failed = 0;
-  int64_t from = c->reported_to + 1, to = c->reported_to;
-  while (to < c->options->selected && (c->stored_bits[(to + 1) / 8] >> ((to + 1) % 8) & 1)) to++;
-  c->reported_to = to;
-  if (c->options->on_commit) c->options->on_commit(c->options->context, from, to, &c->progress);
+  c->is_report_due = 1;
+}
+
+void ledger_report(coordinator *c) {
+  while (c->is_report_due && !c->is_reporting) { /* more may have been committed while the program was told */
+    int64_t from = c->reported_to + 1, to = c->reported_to;
+    while (to < c->options->selected && (c->stored_bits[(to + 1) / 8] >> ((to + 1) % 8) & 1)) to++;
+    c->reported_to = to;
+    c->is_report_due = 0;
+    c->is_reporting = 1;
+    if (c->options->on_commit) c->options->on_commit(c->options->context, from, to, &c->progress);
+    c->is_reporting = 0;
+  }
 }
 
 static void insert_backlog(coordinator *c) {
@@ -198,7 +207,7 @@ void ledger_commit(coordinator *c) {
     broken_store(c, "the last results cannot be committed", &error);
   } else {
     c->busy_since_ns = 0;
-    ledger_report(c);
+    ledger_note(c);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "engine/names.h"
+#include "engine/timer.h"
 
 typedef struct limit limit;
 
@@ -115,8 +116,7 @@ static void set_timer(eva_limits *limits) {
     uv_timer_stop(limits->timer);
     return;
   }
-  uv_update_time(limits->timer->loop);
-  uv_timer_start(limits->timer, on_timer, due > now ? (due - now + 999999) / 1000000 : 0, 0);
+  eva_timer_wake_at(limits->timer, on_timer, due);
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -188,15 +188,11 @@ static void on_close(void *context, eva_slip *slip, eva_text outcome) {
 
 eva_limits *eva_limits_open(uv_loop_t *loop, eva_desk *desk) {
   eva_limits *limits = eva_alloc_zeroed(1, sizeof *limits);
-  limits->timer = eva_alloc(sizeof *limits->timer);
-  uv_timer_init(loop, limits->timer);
-  limits->timer->data = limits;
+  limits->timer = eva_timer_open(loop, limits);
   limits->service = (eva_desk_service){.name = "limits", .context = limits, .ask = on_ask, .close = on_close};
   eva_desk_serve(desk, &limits->service);
   return limits;
 }
-
-static void free_timer(uv_handle_t *handle) { free(handle); }
 
 void eva_limits_close(eva_limits *limits) {
   if (!limits) return;
@@ -206,6 +202,6 @@ void eva_limits_close(eva_limits *limits) {
     free(of);
   }
   eva_names_free(&limits->names);
-  uv_close((uv_handle_t *)limits->timer, free_timer);
+  eva_timer_close(limits->timer);
   free(limits);
 }

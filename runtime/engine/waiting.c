@@ -2,6 +2,7 @@
 #include "engine/coordinator_private.h"
 
 #include "base/clock.h"
+#include "engine/timer.h"
 
 static void swap(assignment *a, assignment *b) {
   assignment kept = *a;
@@ -63,6 +64,5 @@ void waiting_arm(coordinator *c) {
   }
   if (c->due_ns == c->waiting.all[0].due_ns) return;
   c->due_ns = c->waiting.all[0].due_ns;
-  uv_update_time(c->due.loop);
-  uv_timer_start(&c->due, on_due, (c->due_ns - now + 999999) / 1000000, 0);
+  eva_timer_wake_at(&c->due, on_due, c->due_ns);
 }

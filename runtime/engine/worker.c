@@ -28,7 +28,9 @@ struct eva_worker {
   eva_buf jobs;     /* frames of jobs that wait for a slot */
   size_t jobs_at;   /* frames before it have started */
   size_t out_at;    /* bytes before it are sent */
+  volatile sig_atomic_t is_sealed; /* `out` holds whole frames and nobody changes it: a signal handler may send them */
   int is_open;      /* jobs may start */
+  int is_starting;  /* one is being started now */
   int is_held;      /* the coordinator wants nothing more started */
   int is_drained;   /* and has been told that nothing runs */
   int is_writing;   /* the poll watches for room */
@@ -37,11 +39,17 @@ struct eva_worker {
 };
 
 static void (*kill_all_now)(void);
+static eva_worker *worker_now;
 
-/* The coordinator is gone (or wants us gone): nothing that we started may stay. */
+/* The coordinator is gone (or wants us gone): nothing that we started may stay. It reads our socket to its end, so what
+ * has finished behind code that holds this process is sent; where it is gone, this fails. */
 static void on_parent_death(int signal_number) {
   (void)signal_number;
   if (kill_all_now) kill_all_now();
+  if (worker_now && worker_now->is_sealed) {
+    const eva_worker *worker = worker_now;
+    (void)!send(worker->socket, worker->out.data + worker->out_at, worker->out.len - worker->out_at, MSG_NOSIGNAL);
+  }
   _exit(EXIT_FAILURE);
 }
 
@@ -60,7 +68,18 @@ static void watch(eva_worker *worker, int writing) {
   uv_poll_start(&worker->poll, UV_READABLE | (writing ? UV_WRITABLE : 0), on_socket);
 }
 
+static void seal(eva_worker *worker) {
+  atomic_signal_fence(memory_order_seq_cst);
+  worker->is_sealed = 1;
+}
+
+static void unseal(eva_worker *worker) {
+  worker->is_sealed = 0;
+  atomic_signal_fence(memory_order_seq_cst);
+}
+
 static void send_out(eva_worker *worker) {
+  unseal(worker);
   while (worker->out_at < worker->out.len) {
     ssize_t count =
         send(worker->socket, worker->out.data + worker->out_at, worker->out.len - worker->out_at, MSG_NOSIGNAL);
@@ -77,14 +96,30 @@ static void send_out(eva_worker *worker) {
   if (worker->is_writing) watch(worker, 0);
 }
 
-eva_buf *eva_worker_out(eva_worker *worker) { return &worker->out; }
+eva_buf *eva_worker_out(eva_worker *worker) {
+  unseal(worker);
+  return &worker->out;
+}
+
+int eva_worker_has_unsent(const eva_worker *worker) { return worker->out_at < worker->out.len; }
+
+void eva_worker_flush(eva_worker *worker) {
+  if (eva_worker_has_unsent(worker)) send_out(worker);
+}
 
 void eva_worker_fatal(eva_worker *worker, const char *message, int is_script) {
+  unseal(worker);
   size_t offset = eva_frame_begin(&worker->out, EVA_FRAME_FATAL);
   eva_put_u8(&worker->out, (uint8_t)is_script);
   eva_put_text(&worker->out, eva_text_of(message));
   eva_frame_end(&worker->out, offset);
 }
+
+void eva_worker_scores(eva_worker *worker, int slot) {
+  atomic_store_explicit(&worker->board->running[slot].is_scoring, 1, memory_order_relaxed);
+}
+
+_Atomic uint64_t *eva_worker_beats(eva_worker *worker) { return &worker->board->beats; }
 
 void eva_worker_on_cpu(eva_worker *worker, int64_t position, uint64_t until_ns) {
   atomic_store_explicit(&worker->board->cpu_until_ns, until_ns, memory_order_relaxed);
@@ -95,17 +130,21 @@ void eva_worker_done(eva_worker *worker, int slot) {
   atomic_store_explicit(&worker->board->running[slot].position, 0, memory_order_relaxed);
   worker->free_slots[worker->free_count++] = slot;
   if (worker->out.len - worker->out_at > FLUSH_SIZE) send_out(worker);
+  seal(worker);
 }
 
 /* ==== Input ==== */
 
 static void start_job(eva_worker *worker, eva_cursor *payload) {
-  eva_job_frame frame;
+  eva_job_frame frame; /* its texts are in worker->jobs, which must stay as it is meanwhile */
   if (!eva_get_job(payload, &frame)) worker_exit(worker, EXIT_FAILURE);
   int slot = worker->free_slots[--worker->free_count];
   atomic_store_explicit(&worker->board->running[slot].started_at_ms, eva_clock_wall_ms(), memory_order_relaxed);
+  atomic_store_explicit(&worker->board->running[slot].is_scoring, 0, memory_order_relaxed);
   atomic_store_explicit(&worker->board->running[slot].position, frame.position, memory_order_relaxed);
+  worker->is_starting = 1;
   worker->program->start(worker->program->context, worker, slot, &frame);
+  worker->is_starting = 0;
 }
 
 /* Starts what the slots allow. A turn is bounded, so that finished I/O is not kept waiting by new jobs. */
@@ -129,6 +168,10 @@ static void start_jobs(eva_worker *worker) {
   }
 }
 
+void eva_worker_refill(eva_worker *worker) {
+  if (worker->is_open && !worker->is_starting && worker->free_count > 0) start_jobs(worker);
+}
+
 static void on_more(uv_idle_t *idle) { (void)idle; }
 
 /* Whether another start is possible right now without reading. */
@@ -140,13 +183,15 @@ static int has_ready_job(eva_worker *worker) {
 
 static void on_turn(uv_prepare_t *turn) {
   eva_worker *worker = turn->data;
+  if (worker->is_open) start_jobs(worker);
+  if (worker->program->turn) worker->program->turn(worker->program->context);
   if (!worker->is_open) {
     send_out(worker);
     return;
   }
-  start_jobs(worker);
   if (worker->is_held && !worker->is_drained && worker->free_count == worker->board->slots) {
     worker->is_drained = 1;
+    unseal(worker);
     eva_frame_end(&worker->out, eva_frame_begin(&worker->out, EVA_FRAME_DRAINED));
   }
   send_out(worker);
@@ -161,6 +206,13 @@ static void take_answer(eva_worker *worker, eva_cursor *payload) {
   if (worker->program->answer) worker->program->answer(worker->program->context, number, &reply);
 }
 
+static void take_told(eva_worker *worker, eva_cursor *payload) {
+  eva_text service, message;
+  eva_get_ask(payload, &service, &message);
+  if (payload->bad || !service.data || !message.data) worker_exit(worker, EXIT_FAILURE);
+  if (worker->program->told) worker->program->told(worker->program->context, service, message);
+}
+
 /* What the item of a position does; no answer where it has ended meanwhile. */
 static void take_look(eva_worker *worker, eva_cursor *payload) {
   int64_t position = eva_get_i64(payload);
@@ -168,6 +220,7 @@ static void take_look(eva_worker *worker, eva_cursor *payload) {
   for (int slot = 0; slot < worker->board->slots && worker->program->describe; slot++) {
     if (atomic_load(&worker->board->running[slot].position) != position) continue;
     worker->program->describe(worker->program->context, slot, &id, &doing);
+    unseal(worker);
     size_t offset = eva_frame_begin(&worker->out, EVA_FRAME_DOING);
     eva_put_i64(&worker->out, position);
     eva_put_text(&worker->out, eva_buf_text(&id));
@@ -190,6 +243,7 @@ static void take_frames(eva_worker *worker) {
     if (type == EVA_FRAME_HOLD) worker->is_held = 1;
     if (type == EVA_FRAME_JOB && !worker->is_held) eva_buf_add(&worker->jobs, worker->in.data + at, (size_t)size);
     if (type == EVA_FRAME_ANSWER) take_answer(worker, &payload);
+    if (type == EVA_FRAME_TELL) take_told(worker, &payload);
     if (type == EVA_FRAME_LOOK) take_look(worker, &payload);
     at += (size_t)size;
   }
@@ -277,6 +331,7 @@ void eva_worker_main(int socket, eva_worker_board *board, const eva_worker_progr
   kill_all_now = program->kill_all;
   set_signals();
   eva_worker *worker = eva_alloc_zeroed(1, sizeof *worker);
+  worker_now = worker;
   worker->board = board;
   worker->program = program;
   worker->socket = close_inherited(socket);

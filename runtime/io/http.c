@@ -67,6 +67,7 @@ void eva_http_tell(eva_http_client *client) {
 static void on_timer(uv_timer_t *timer);
 
 static void arm(eva_http_client *client, long ms) {
+  if (ms <= 0) client->is_due = 1;
   uv_update_time(client->loop);
   uv_timer_start(&client->timer, on_timer, ms > 0 ? (uint64_t)ms : 0, 0);
 }
@@ -79,11 +80,21 @@ static void rearm(eva_http_client *client) {
   if (ms >= 0) arm(client, ms ? ms : 1);
 }
 
-static void act(eva_http_client *client, curl_socket_t fd, int flags) {
+static void act_once(eva_http_client *client, curl_socket_t fd, int flags) {
   int running;
   eva_curl()->multi_socket_action(client->multi, fd, flags, &running);
   rearm(client);
   eva_http_tell(client);
+}
+
+/* What waiters have begun is sent at once, not when everything that came in this turn of the loop has been handled: answers
+ * that come together would make their successors go out together, each waiting for the work on all of them. */
+static void act(eva_http_client *client, curl_socket_t fd, int flags) {
+  client->is_due = 0;
+  act_once(client, fd, flags);
+  if (!client->is_due) return;
+  client->is_due = 0;
+  act_once(client, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void on_timer(uv_timer_t *timer) { act(timer->data, CURL_SOCKET_TIMEOUT, 0); }
@@ -158,6 +169,11 @@ static long connections_most(void) {
   }
   rlim_t most = files.rlim_cur == RLIM_INFINITY || files.rlim_cur > wanted ? wanted : files.rlim_cur;
   return most > 2 * DESCRIPTORS_KEPT ? (long)most - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
+}
+
+void eva_http_prepare(void) {
+  eva_error error;
+  (void)eva_curl_load(&error);
 }
 
 eva_http_client *eva_http_open(uv_loop_t *loop, eva_error *error) {

@@ -54,6 +54,8 @@ typedef enum eva_http_event {
   EVA_HTTP_END   /* it has ended, well or not */
 } eva_http_event;
 
+/* Opens libcurl, so that processes forked from this one need not each. Where it is missing, eva_http_open says so. */
+void eva_http_prepare(void);
 /* Makes a client; no connection yet. NULL where libcurl is missing. The loop outlives it. */
 eva_http_client *eva_http_open(uv_loop_t *loop, eva_error *error);
 /* Ends all transfers (nobody is told) and closes all connections. */

@@ -17,6 +17,7 @@ typedef struct eva_http_socket eva_http_socket;
 struct eva_http_client {
   uv_loop_t *loop;
   uv_timer_t timer;  /* libcurl's */
+  int is_due;        /* libcurl wants to go on now: a request has been added */
   CURLM *multi;
   pid_t owner;
   eva_http_socket **sockets; /* by descriptor; NULL: never seen */

@@ -9,7 +9,7 @@
 #include "io/http_private.h"
 
 enum {
-  HEAD_BYTES_MAX = 1024 * 1024,  /* limit head_bytes */
+  HEAD_BYTES_MAX = 256 * 1024,   /* limit head_bytes; libcurl's own is 300 KB, and looks like a connection that is cut */
   STREAM_WAITING_MAX = 1024 * 1024 /* of a stream: reading pauses while this much waits to be taken */
 };
 
@@ -45,7 +45,7 @@ static size_t on_header(char *data, size_t one, size_t len, void *context) {
     return len;
   }
   if (t->head.len + len > HEAD_BYTES_MAX) {
-    fail(t, EVA_HTTP_TOO_LARGE, "the headers are over the limit head_bytes = 1048576");
+    fail(t, EVA_HTTP_TOO_LARGE, "the headers are over the limit head_bytes = 262144");
     return 0;
   }
   if (len > 2 || (len == 2 && data[0] != '\r')) {
@@ -159,9 +159,20 @@ static eva_http_fault fault_of(CURLcode code) {
     case CURLE_URL_MALFORMAT: return EVA_HTTP_BAD_URL;
     case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked before: an answer that is not HTTP/1 or 2 */
     case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_WRITE_ERROR: /* not of ours, which have failed with a fault: something stands behind the encoded body */
     case CURLE_BAD_CONTENT_ENCODING: return EVA_HTTP_BAD_ANSWER;
     default: return EVA_HTTP_OTHER;
   }
+}
+
+/* libcurl has codes for several things at once, and tells them apart in words. */
+static void fail_by_code(eva_http_transfer *t, CURLcode code) {
+  const char *said = t->curl_message[0] ? t->curl_message : eva_curl()->easy_strerror(code);
+  eva_http_fault fault = fault_of(code);
+  if (code == CURLE_WRITE_ERROR) said = "the body cannot be decoded: it goes on behind its end";
+  if (code == CURLE_RECV_ERROR && strstr(said, "chunked-encoding")) fault = EVA_HTTP_BAD_ANSWER;
+  if (code == CURLE_RECV_ERROR && strstr(said, "CONNECT tunnel failed")) fault = EVA_HTTP_CONNECT; /* a proxy refuses */
+  fail(t, fault, said);
 }
 
 void eva_http_finish(eva_http_transfer *t, CURLcode code) {
@@ -171,7 +182,7 @@ void eva_http_finish(eva_http_transfer *t, CURLcode code) {
   } else if (code == CURLE_FILESIZE_EXCEEDED) {
     fail_announced(t);
   } else if (code != CURLE_OK) {
-    fail(t, fault_of(code), t->curl_message[0] ? t->curl_message : eva_curl()->easy_strerror(code));
+    fail_by_code(t, code);
   }
   eva_curl()->easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &location);
   if (location && !t->location) t->location = eva_strdup(location);
@@ -220,6 +231,8 @@ static void set_body(eva_http_transfer *t, const eva_http_request *request) {
     curl->easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->request_body.data ? t->request_body.data : "");
   } else if (!is_head && strcmp(request->method, "GET") != 0 && strcmp(request->method, "DELETE") != 0 &&
              strcmp(request->method, "OPTIONS") != 0) {
+    t->headers = curl->slist_append(t->headers, "Content-Type:"); /* libcurl would say that nothing is a form */
+    curl->easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
     curl->easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0); /* says Content-Length: 0 */
     curl->easy_setopt(t->easy, CURLOPT_POSTFIELDS, "");
   }

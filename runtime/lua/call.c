@@ -2,6 +2,7 @@
 #include "lua/call.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TRACE_LINES_MAX = 8 };
@@ -74,6 +75,17 @@ void eva_push_trace(lua_State *L, lua_State *of, int level) {
   lua_remove(L, -2);
 }
 
+/* The text of the error at index 1: scripts raise texts, tables that carry a message, and anything. */
+static const char *push_error_text(lua_State *L) {
+  if (lua_istable(L, 1) && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL) {
+    lua_pushliteral(L, "message");
+    if (lua_rawget(L, 1) == LUA_TSTRING) return lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, 1);
+  return luaL_tolstring(L, 1, NULL);
+}
+
 /* Replaces the error object on top by its text, and notes the exit code that it carries. */
 static int handle_error(lua_State *L) {
   eva_vm *vm = eva_vm_of(L);
@@ -84,10 +96,17 @@ static int handle_error(lua_State *L) {
       vm->error_exit = (int)lua_tointeger(L, -1);
       lua_pushliteral(L, "message");
       lua_rawget(L, 1);
+      lua_pushliteral(L, "trace"); /* what raised it again has kept the stack of the script */
+      int has_trace = lua_rawget(L, 1) == LUA_TSTRING && lua_type(L, -2) == LUA_TSTRING;
+      if (has_trace && vm->error_exit == EVA_EXIT_SCRIPT) {
+        lua_pushfstring(L, "%s\nstack:\n%s", lua_tostring(L, -2), lua_tostring(L, -1));
+      } else {
+        lua_pop(L, 1);
+      }
       return 1;
     }
   }
-  const char *message = luaL_tolstring(L, 1, NULL); /* error ... message */
+  const char *message = push_error_text(L); /* error ... message */
   eva_push_trace(L, L, 1);
   if (lua_rawlen(L, -1) == 0) {
     lua_pop(L, 1);
@@ -97,11 +116,23 @@ static int handle_error(lua_State *L) {
   return 1;
 }
 
-static eva_code take_error(lua_State *L, int status, eva_error *error) {
-  size_t len = 0;
-  const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : "an error that is no text";
+/* Without memory for it there is none: what the eva_error holds has to do. */
+static void keep_error_text(eva_vm *vm, const char *message, size_t len) {
+  free(vm->error_text);
+  vm->error_text = malloc(len + 1);
+  if (!vm->error_text) return;
+  memcpy(vm->error_text, message, len);
+  vm->error_text[len] = 0;
+  vm->error_len = len;
+}
+
+static eva_code take_error(eva_vm *vm, lua_State *L, int status, eva_error *error) {
+  static const char no_text[] = "an error that is no text";
+  size_t len = sizeof no_text - 1;
+  const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : no_text;
   eva_code code = status == LUA_ERRMEM ? EVA_E_LIMIT : EVA_E_STATE;
   eva_error_set(error, code, NULL, "%s", message);
+  keep_error_text(vm, message, len);
   lua_pop(L, 1);
   return code;
 }
@@ -115,8 +146,10 @@ eva_code eva_call(eva_vm *vm, lua_State *L, int argument_count, int result_count
   int status = lua_pcall(L, argument_count, result_count, handler);
   vm->running = outer;
   lua_remove(L, handler);
-  return status == LUA_OK ? EVA_OK : take_error(L, status, error);
+  return status == LUA_OK ? EVA_OK : take_error(vm, L, status, error);
 }
+
+int eva_call_plain(lua_State *L, int argument_count) { return lua_pcall(L, argument_count, LUA_MULTRET, 0); }
 
 eva_code eva_call_protected(eva_vm *vm, lua_CFunction function, void *argument, eva_error *error) {
   lua_pushcfunction(vm->L, function);

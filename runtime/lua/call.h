@@ -16,6 +16,9 @@ int eva_raise_error(lua_State *L, const eva_error *error);
  * handler. On failure fills `error` (message and short trace), pops everything and returns error->code. */
 eva_code eva_call(eva_vm *vm, lua_State *L, int argument_count, int result_count, eva_error *error);
 
+/* lua_pcall without a handler, with all results: what the caller passes on to Lua as it is. Returns Lua's status. */
+int eva_call_plain(lua_State *L, int argument_count);
+
 /* Runs `function(L)` with one light userdata argument inside a protected call. */
 eva_code eva_call_protected(eva_vm *vm, lua_CFunction function, void *argument, eva_error *error);
 

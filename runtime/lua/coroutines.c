@@ -4,6 +4,7 @@
 
 #include "lua/call.h"
 #include "lua/deadline.h"
+#include "lua/interrupt.h"
 #include "lua/task.h"
 
 extern const char eva_wait_sentinel;
@@ -21,6 +22,7 @@ static int resume_inner(lua_State *L, lua_State *co, int argument_count) {
   lua_xmove(L, co, argument_count);
   int status = eva_resume(eva_vm_of(L), co, argument_count, &result_count);
   eva_vm *vm = eva_vm_of(L);
+  eva_interrupt_follow(L);
   if (vm->interrupted && !vm->closing) { /* the time of the item is up: L is left as co was */
     if (lua_isyieldable(L)) return -2;
     eva_deadline_hook(L);

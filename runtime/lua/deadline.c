@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "base/clock.h"
 
-static eva_vm *watched_vm; /* of this process, once eva_deadline_start was called */
+static eva_vm *watched_vm; /* of this process, once eva_deadline_beat was called */
+static int has_deadlines;  /* once eva_deadline_start was */
 
 /* Of one scope alone; time in which others held the process is not charged. */
 static uint64_t own_deadline(const eva_scope *scope) {
@@ -40,6 +42,7 @@ static void on_hook(lua_State *L, lua_Debug *frame) {
   eva_vm *vm = eva_vm_of(L);
   uint64_t now = eva_clock_monotonic_ns();
   (void)frame;
+  if (vm->flush) vm->flush();
   if (vm->closing) {
     if (vm->slice_ns && now >= vm->slice_ns) luaL_error(L, "__close took too long; the item is being given up");
     lua_sethook(L, NULL, 0, 0);
@@ -59,16 +62,25 @@ static void on_hook(lua_State *L, lua_Debug *frame) {
 
 void eva_deadline_hook(lua_State *L) { lua_sethook(L, on_hook, LUA_MASKCOUNT, 1); }
 
-/* Only reads the clock and sets a hook, as lua.c does at Ctrl-C. */
+/* Only counts, reads the clock and sets a hook, as lua.c does at Ctrl-C. */
 static void on_beat(int number) {
   int saved = errno;
   eva_vm *vm = watched_vm;
   (void)number;
-  if (vm && vm->running && vm->slice_ns && eva_clock_monotonic_ns() >= vm->slice_ns) eva_deadline_hook(vm->running);
+  if (vm && has_deadlines && vm->beats) atomic_fetch_add_explicit(vm->beats, 1, memory_order_relaxed);
+  if (vm && vm->running) {
+    int is_late = vm->slice_ns && eva_clock_monotonic_ns() >= vm->slice_ns;
+    if (is_late || (vm->has_unsent && vm->has_unsent())) eva_deadline_hook(vm->running);
+  }
   errno = saved;
 }
 
 void eva_deadline_start(eva_vm *vm) {
+  has_deadlines = 1;
+  eva_deadline_beat(vm);
+}
+
+void eva_deadline_beat(eva_vm *vm) {
   if (watched_vm == vm) return;
   watched_vm = vm;
   struct sigaction action;

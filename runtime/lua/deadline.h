@@ -16,7 +16,10 @@ enum {
 
 /* When the code that is about to run for `scope` must end: monotonic ns; 0: no deadline. */
 uint64_t eva_deadline_of(const eva_scope *scope);
-/* Starts the signal; once per process. */
+/* Starts the signal in a worker; once per process. It also has what finished items left sent, when the code of another one
+ * holds the process for longer than a beat. */
+void eva_deadline_beat(eva_vm *vm);
+/* The same, and from here on there are deadlines: the beats are counted, so that their absence is seen. */
 void eva_deadline_start(eva_vm *vm);
 /* Sets the hook on L, so that an interruption that is under way goes on there. */
 void eva_deadline_hook(lua_State *L);

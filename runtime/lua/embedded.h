@@ -15,4 +15,7 @@ typedef struct eva_embedded_file {
 /* Ends with an entry whose path is NULL. */
 extern const eva_embedded_file eva_embedded_files[];
 
+/* The file with that path; NULL: none. */
+const eva_embedded_file *eva_embedded_find(const char *path);
+
 #endif

@@ -78,6 +78,23 @@ static void put_outcome(lua_State *L, eva_buf *out, int scorer, int outcome) {
   eva_put_score(out, &row);
 }
 
+/* In the place of a result of `len` bytes. */
+static void put_too_large(running_item *item, eva_buf *out, eva_result_head *head, size_t len) {
+  char error[200];
+  snprintf(error, sizeof error,
+           "{\"code\":\"result_bytes\",\"message\":\"the result with its info and scores has %zu bytes, the limit "
+           "(result_bytes) is %d\"}", len, RESULT_BYTES_MAX);
+  eva_frame_begin(out, EVA_FRAME_RESULT);
+  head->status = EVA_STATUS_LIMITED;
+  head->passed = 0;
+  head->output_repaired = 0;
+  put_head(item, out, head);
+  for (int index = 0; index < EVA_RESULT_TEXTS; index++) {
+    eva_put_text(out, index == 1 ? (eva_text){error, strlen(error)} : EVA_TEXT_NONE);
+  }
+  eva_put_u32(out, 0);
+}
+
 /* emit(status, passed, output, error, latency_ms, is_permanent, is_repaired, extras, scorers, outcomes, notes): the result
  * of the running item. Texts are JSON; extras is nil or {usage, steps, trajectory, context, metadata}; outcomes is a list
  * beside scorers whose error and metadata are JSON texts; notes is nil or {stop_reason: why every item would fail like
@@ -89,6 +106,7 @@ int eva_engine_emit(lua_State *L) {
   running_item *item = eva_engine_item(L);
   if (!item || item->is_emitted) return luaL_error(L, "emit: there is no item, or its result is known already");
   luaL_checkstack(L, 20, "emit");
+  fflush(stdout); /* what the item wrote without an end of line: a worker may be ended at any time */
   eva_result_head head = {.status = (eva_status)luaL_checkoption(L, 1, NULL, statuses),
                           .passed = lua_isboolean(L, 2) ? lua_toboolean(L, 2) : -1,
                           .latency_ms = luaL_optnumber(L, 5, -1),
@@ -123,10 +141,9 @@ int eva_engine_emit(lua_State *L) {
     lua_pop(L, 2);
   }
   if (out->len - offset > RESULT_BYTES_MAX) { /* what the scorers said, or info: outputs have a smaller limit */
+    size_t len = out->len - offset;
     out->len = offset;
-    item->is_emitted = 0;
-    return luaL_error(L, "the result of the item, with info and scores, has more than %d bytes (result_bytes)",
-                      RESULT_BYTES_MAX);
+    put_too_large(item, out, &head, len);
   }
   eva_frame_end(out, offset);
   return 0;
@@ -183,7 +200,9 @@ int eva_engine_stage(lua_State *L) {
   static const char *const stages[] = {"target", "scorer", NULL};
   running_item *item = eva_engine_item(L);
   int stage = luaL_checkoption(L, 1, NULL, stages);
-  if (item) item->stage = stages[stage];
+  if (!item) return 0;
+  item->stage = stages[stage];
+  if (stage == 1) eva_worker_scores(item->worker, item->slot);
   return 0;
 }
 

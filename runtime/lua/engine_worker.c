@@ -6,6 +6,7 @@
 #include "io/alarm.h"
 #include "io/process_spawn.h"
 #include "lua/call.h"
+#include "lua/deadline.h"
 #include "lua/engine_private.h"
 #include "lua/lib_desk.h"
 
@@ -45,6 +46,12 @@ static void item_ended(eva_scope *scope) {
   item->scope = NULL;
   eva_scope_recycle(scope);
   eva_worker_done(worker, slot);
+}
+
+/* The item that ended makes room for the next. */
+static void on_settled(eva_vm *vm) {
+  (void)vm;
+  eva_worker_refill(this_worker);
 }
 
 typedef struct start_request {
@@ -112,6 +119,12 @@ static void worker_answer(void *context, uint64_t number, const eva_reply *reply
   eva_lua_desk_answer(((engine *)context)->vm, number, reply);
 }
 
+static void worker_told(void *context, eva_text service, eva_text message) {
+  eva_lua_desk_told(((engine *)context)->vm, service, message);
+}
+
+static void worker_turn(void *context) { eva_lua_desk_turn(((engine *)context)->vm); }
+
 static int open_worker(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, EVA_ENGINE_SPEC);
   lua_getfield(L, -1, "run_item");
@@ -123,6 +136,10 @@ static int open_worker(lua_State *L) {
 
 /* Scopes of the parent, whose timers belong to its loop: left alone, and reachable for those who look for leaks. */
 static const void *volatile of_parent[2];
+
+static int has_unsent(void) { return eva_worker_has_unsent(this_worker); }
+
+static void flush(void) { eva_worker_flush(this_worker); }
 
 /* In the child: nothing of the parent's loop, scopes and store is used again. */
 static uv_loop_t *worker_open(void *context, eva_worker *worker, eva_error *error) {
@@ -146,6 +163,11 @@ static uv_loop_t *worker_open(void *context, eva_worker *worker, eva_error *erro
   vm->running = NULL; /* what ran in the parent does not go on here */
   vm->seed = seed_item;
   vm->on_cpu = note_cpu;
+  vm->beats = eva_worker_beats(worker);
+  vm->has_unsent = has_unsent;
+  vm->flush = flush;
+  eva_deadline_beat(vm);
+  vm->settled = on_settled;
   e->items = eva_alloc_zeroed((size_t)e->slots + 1, sizeof *e->items);
   vm->is_opening = 1;
   eva_code code = eva_call_protected(vm, open_worker, NULL, error);
@@ -164,6 +186,6 @@ static void worker_describe(void *context, int slot, eva_buf *id, eva_buf *doing
 
 eva_worker_program eva_engine_program(engine *e) {
   return (eva_worker_program){.context = e, .open = worker_open, .start = worker_start, .answer = worker_answer,
-                              .describe = worker_describe,
+                              .told = worker_told, .turn = worker_turn, .describe = worker_describe,
                               .kill_all = eva_process_kill_all};
 }

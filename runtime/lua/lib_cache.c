@@ -20,19 +20,12 @@ static eva_cache *check_cache(lua_State *L) {
   return box->cache;
 }
 
-static const char *schema_text(void) {
-  for (const eva_embedded_file *file = eva_embedded_files; file->path; file++) {
-    if (strcmp(file->path, "runtime/store/cache.sql") == 0) return file->text;
-  }
-  return NULL;
-}
-
 /* open(url, {read_only, create}) -> cache | nil, message, code */
 static int l_open(lua_State *L) {
   const char *url = luaL_checkstring(L, 1);
   eva_cache_options options = {.read_only = eva_lua_boolean_field(L, 2, "read_only") == 1,
                                .create = eva_lua_boolean_field(L, 2, "create") == 1,
-                               .schema_sql = schema_text()};
+                               .schema_sql = eva_embedded_find("runtime/store/cache.sql")->text};
   cache_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   box->cache = NULL;
   luaL_setmetatable(L, CACHE_TYPE);
@@ -41,19 +34,21 @@ static int l_open(lua_State *L) {
   return 1;
 }
 
-static int l_close(lua_State *L) {
+/* The cache is the caller's from here on; NULL: it is closed. */
+static eva_cache *take_cache(lua_State *L) {
   cache_box *box = check_box(L);
   eva_cache *cache = box->cache;
   box->cache = NULL;
-  eva_cache_close(cache);
+  return cache;
+}
+
+static int l_close(lua_State *L) {
+  eva_cache_close(take_cache(L));
   return 0;
 }
 
 static int l_forget(lua_State *L) {
-  cache_box *box = check_box(L);
-  eva_cache *cache = box->cache;
-  box->cache = NULL;
-  eva_cache_forget(cache);
+  eva_cache_forget(take_cache(L));
   return 0;
 }
 

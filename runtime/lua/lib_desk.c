@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "engine/hosts.h"
 #include "engine/limits.h"
+#include "engine/passing.h"
 #include "lua/call.h"
 
 enum { NO_SLOT = -1, REQUEST_BYTES_MAX = 256 * 1024 * 1024 /* below EVA_FRAME_MAX, of a request or an answer */ };
@@ -42,6 +43,7 @@ typedef struct eva_lua_desk_state {
   lua_service *services;
   eva_limits *limits;
   eva_hosts *hosts;
+  eva_passing passing; /* in a worker */
   uint64_t *ready; /* [ready_count]: numbers that were answered in this process while their script waits */
   int ready_count, ready_cap;
   uv_idle_t *deliver; /* goes on with them */
@@ -109,6 +111,7 @@ void eva_lua_desk_close(eva_vm *vm) {
     free((char *)service->service.name);
     free(service);
   }
+  eva_passing_free(&state->passing);
   free(state->slots);
   free(state->ready);
   free(state);
@@ -174,6 +177,42 @@ void eva_lua_desk_item_ended(eva_vm *vm, const void *item) {
     if (held->item != item || held->op) continue;
     number_close(state, (uint64_t)held->uses << 32 | (uint32_t)index, EVA_TEXT_NONE);
   }
+}
+
+/* ==== Passing permits on ==== */
+
+static void give_back(void *context, uint64_t number) { number_close(context, number, eva_hosts_good_outcome()); }
+
+eva_passing_host *eva_lua_desk_host(eva_vm *vm, eva_text name) { return eva_passing_of(&state_of(vm)->passing, name); }
+
+int eva_lua_desk_keep(eva_vm *vm, uint64_t number, unsigned epoch, eva_passing_host *host) {
+  desk_state *state = vm->desk;
+  slot *kept = state && state->worker && state->epoch == epoch ? slot_of(state, number) : NULL;
+  if (!kept || !eva_passing_keep(&state->passing, host, number)) return 0;
+  kept->item = NULL; /* its item may end */
+  return 1;
+}
+
+uint64_t eva_lua_desk_pass_on(eva_vm *vm, eva_passing_host *host) {
+  desk_state *state = vm->desk;
+  uint64_t number = eva_passing_take(host);
+  if (!number) return 0;
+  slot_of(state, number)->item = vm->scope ? vm->scope->item : NULL;
+  eva_put_ask(eva_worker_out(state->worker), EVA_FRAME_NOTE, number, EVA_TEXT_NONE, eva_hosts_good_outcome());
+  return number;
+}
+
+void eva_lua_desk_turn(eva_vm *vm) {
+  desk_state *state = vm->desk;
+  if (state) eva_passing_give_back(&state->passing, NULL, give_back, state);
+}
+
+void eva_lua_desk_told(eva_vm *vm, eva_text service, eva_text message) {
+  if (!eva_text_equal(service, EVA_TEXT_LITERAL("hosts"))) return;
+  desk_state *state = state_of(vm);
+  eva_passing_host *host = eva_passing_of(&state->passing, message);
+  host->may_pass_on = 0;
+  eva_passing_give_back(&state->passing, host, give_back, state);
 }
 
 /* ==== Asking ==== */
@@ -403,7 +442,8 @@ static int l_serve(lua_State *L) {
   }
   lua_service *service = eva_alloc_zeroed(1, sizeof *service);
   service->vm = state->vm;
-  service->service = (eva_desk_service){eva_strdup(name), service, serve_ask, NULL, serve_tell};
+  service->service =
+      (eva_desk_service){.name = eva_strdup(name), .context = service, .ask = serve_ask, .tell = serve_tell};
   service->next = state->services;
   state->services = service;
   eva_desk_serve(state->desk, &service->service);

@@ -15,7 +15,7 @@ enum { TRIM_FROM = 4 * 1024 * 1024 /* bytes of Lua: below, a full collection cos
 enum { MEMORY_PER_WORKER = 1024 * 1024 * 1024 }; /* the default of memory_per_worker, in bytes */
 
 static void push_progress(lua_State *L, const eva_run_progress *progress) {
-  lua_createtable(L, 0, 7);
+  lua_createtable(L, 0, 8);
   lua_pushinteger(L, progress->total);
   lua_setfield(L, -2, "total");
   lua_pushinteger(L, progress->done);
@@ -28,6 +28,8 @@ static void push_progress(lua_State *L, const eva_run_progress *progress) {
   lua_setfield(L, -2, "waiting");
   lua_pushinteger(L, progress->retrying);
   lua_setfield(L, -2, "retrying");
+  lua_pushinteger(L, progress->own_scorers);
+  lua_setfield(L, -2, "own_scorers");
   if (!progress->slow.position) return;
   lua_createtable(L, 0, 3);
   eva_push_text(L, progress->slow.id);
@@ -66,8 +68,11 @@ static void tell(engine *e, notice told) {
   fprintf(stderr, "evalua: warning: reporting progress failed: %s\n", error.message);
 }
 
+/* The coordinator calls it outside of its loop, so that after_each may wait. */
 static void on_commit(void *context, int64_t from, int64_t to, const eva_run_progress *progress) {
+  ((engine *)context)->vm->is_in_loop = 0;
   tell(context, (notice){context, "on_commit", progress, from, to});
+  ((engine *)context)->vm->is_in_loop = 1;
 }
 
 static void on_tick(void *context, const eva_run_progress *progress) {
@@ -97,7 +102,9 @@ static eva_early_rules spec_early(lua_State *L) {
   return (eva_early_rules){.max_failures = failures >= 1 ? (int64_t)failures : 0,
                            .max_failure_share = failures < 1 ? failures : 0,
                            .run_tokens = (int64_t)spec_number(L, "run_tokens"),
-                           .run_cost = spec_number(L, "run_cost")};
+                           .run_cost = spec_number(L, "run_cost"),
+                           .spent_tokens = spec_number(L, "spent_tokens"),
+                           .spent_cost = spec_number(L, "spent_cost")};
 }
 
 static eva_job_set spec_job_set(lua_State *L) {
@@ -115,7 +122,7 @@ static const char *end_name(eva_run_end end) {
 }
 
 /* run{store, experiment_id, total, selected, jobs, max_concurrency, workers, max_retries, max_failures, timeout_ms,
- * item_timeout_ms, run_tokens, run_cost, seed, run_item, open_worker, on_commit(progress, from, to),
+ * item_timeout_ms, run_tokens, run_cost, spent_tokens, spent_cost, seed, run_item, open_worker, on_commit(progress, from, to),
  * on_tick(progress)} -> end, progress, message. `jobs` is all, missing or failed, of "ID@SET" unscored or unscored_any; `total` their number, `selected` that
  * of the whole selection. `end` is completed, cancelled, timeout, or with a message max_failures, stopped, budget,
  * script_error, broken. */
@@ -146,6 +153,7 @@ static int l_run(lua_State *L) {
   luaL_argcheck(L, options.workers >= 1 && options.workers <= EVA_WORKERS_MAX, 1, "workers: 1 to 256");
   if (options.workers > options.max_concurrency) options.workers = options.max_concurrency;
   luaL_checkstack(L, 20, "run");
+  if (eva_interrupt_came()) return eva_interrupt_raise(L);
   engine e = {.vm = vm,
               .slots = options.max_concurrency,
               .item_timeout_ms = spec_integer(L, "item_timeout_ms", 0),
@@ -167,10 +175,10 @@ static int l_run(lua_State *L) {
   eva_run_progress progress = {0};
   eva_error error;
   eva_engine_now = &e;
-  vm->is_running_items = 1;
+  vm->is_in_loop = 1;
   eva_run_end end = eva_coordinate(&options, &progress, &error);
   eva_engine_now = NULL;
-  vm->is_running_items = 0;
+  vm->is_in_loop = 0;
   eva_buf_free(&e.spare);
   lua_pushstring(L, end_name(end));
   push_progress(L, &progress);
@@ -223,6 +231,7 @@ static const luaL_Reg MODULE[] = {{"cached", eva_engine_cached},
                                   {"in_worker", l_in_worker},
                                   {"run", l_run},
                                   {"call_hook", eva_interrupt_call},
+                                  {"guard", eva_interrupt_guard},
                                   {"trim", l_trim},
                                   {"signal", eva_shared_flag_new},
                                   {NULL, NULL}};

@@ -164,18 +164,20 @@ static int transfer_head(lua_State *L) {
   return await_event(L, EVA_HTTP_HEAD, "the head of an HTTP answer", push_head);
 }
 
-static int push_body(eva_op *op, lua_State *L) {
+static int push_whole(eva_op *op, lua_State *L) {
   const eva_http_transfer *transfer = ((http_op *)op)->transfer;
   const char *message;
   eva_http_fault fault = eva_http_failure(transfer, &message);
   if (fault != EVA_HTTP_NO_FAULT) return push_fault(L, fault, message);
+  lua_pushinteger(L, eva_http_status(transfer));
+  eva_push_text(L, eva_http_head(transfer));
   eva_push_text(L, eva_http_body(transfer));
-  return 1;
+  return 3;
 }
 
-/* transfer:body() -> the whole body | nil, message, code */
-static int transfer_body(lua_State *L) {
-  return await_event(L, EVA_HTTP_END, "an HTTP answer", push_body);
+/* transfer:whole() -> status, head, body | nil, message, code: waits once, for what is not streamed */
+static int transfer_whole(lua_State *L) {
+  return await_event(L, EVA_HTTP_END, "an HTTP answer", push_whole);
 }
 
 /* What has come; a failure is told after everything that came before it. */
@@ -199,7 +201,7 @@ static int transfer_read(lua_State *L) {
   return await_event(L, EVA_HTTP_DATA, "more of an HTTP answer", push_piece);
 }
 
-/* transfer:location() -> the absolute URL that it redirects to | nil; after body() */
+/* transfer:location() -> the absolute URL that it redirects to | nil; after whole(), or read() to the end */
 static int transfer_location(lua_State *L) {
   lua_pushstring(L, eva_http_location(check_transfer(L)));
   return 1;
@@ -215,8 +217,9 @@ static int transfer_close(lua_State *L) {
 }
 
 static const luaL_Reg TRANSFER_METHODS[] = {
-    {"head", transfer_head},   {"body", transfer_body}, {"read", transfer_read}, {"location", transfer_location},
-    {"close", transfer_close}, {"__gc", transfer_close}, {"__close", transfer_close}, {NULL, NULL},
+    {"head", transfer_head},         {"whole", transfer_whole}, {"read", transfer_read},
+    {"location", transfer_location}, {"close", transfer_close}, {"__gc", transfer_close},
+    {"__close", transfer_close},     {NULL, NULL},
 };
 
 /* ==== Heads ==== */
@@ -261,7 +264,15 @@ static int http_headers(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg MODULE[] = {{"start", http_start}, {"headers", http_headers}, {NULL, NULL}};
+/* prepare(): opens libcurl before workers are forked, so that each need not. Where it is missing, a request says so. */
+static int http_prepare(lua_State *L) {
+  (void)L;
+  eva_http_prepare();
+  return 0;
+}
+
+static const luaL_Reg MODULE[] = {
+    {"start", http_start}, {"headers", http_headers}, {"prepare", http_prepare}, {NULL, NULL}};
 
 int luaopen_evalua_native_http(lua_State *L) {
   luaL_newmetatable(L, CLIENT_TYPE);

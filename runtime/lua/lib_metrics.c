@@ -163,7 +163,8 @@ static int metric_summary(lua_State *L) {
   return 1;
 }
 
-/* baseline:compare(candidate, {clusters, margin, alpha, confidence, seed, higher_is_better}) -> as stats.paired */
+/* baseline:compare(candidate, {clusters, margin, alpha, confidence, seed, higher_is_better, differing}) -> as
+ * stats.paired */
 static int metric_compare(lua_State *L) {
   metric_box *baseline = check_metric(L, 1);
   metric_box *candidate = check_metric(L, 2);

@@ -1,5 +1,6 @@
 /* Permits of the desk's limits and hosts, for scripts: desk.acquire waits for one, permit:release gives it back; so do
- * leaving a `<close>` variable, collection, the end of its item, and the death of its worker. */
+ * leaving a `<close>` variable, collection, the end of its item, and the death of its worker. That of a host whose request
+ * ended well may be passed on to the next one in this worker, which then does not wait; see engine/passing.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ typedef struct permit {
   uint64_t number;
   unsigned epoch;
   int is_held;
-  int is_host;
+  eva_passing_host *host; /* NULL: it is a limit's */
 } permit;
 
 static void give_back(lua_State *L, permit *held, eva_text outcome) {
@@ -32,10 +33,15 @@ static int l_release(lua_State *L) {
   int answer = luaL_checkoption(L, 2, "none", answers);
   double wait_ms = luaL_optnumber(L, 3, 0);
   if (!held->is_held) return 0;
-  if (!held->is_host) {
+  if (!held->host) {
     give_back(L, held, answer == UNUSED ? EVA_LIMIT_UNUSED : EVA_TEXT_NONE);
     return 0;
   }
+  if (answer == EVA_HOST_OK && eva_lua_desk_keep(eva_vm_of(L), held->number, held->epoch, held->host)) {
+    held->is_held = 0;
+    return 0;
+  }
+  if (answer == EVA_HOST_REFUSED) held->host->may_pass_on = 0; /* what that changes is for the coordinator to say */
   eva_buf *outcome = eva_push_buf(L);
   eva_hosts_put_outcome(outcome, answer == UNUSED ? EVA_HOST_NEUTRAL : (eva_host_answer)answer, wait_ms);
   give_back(L, held, eva_buf_text(outcome));
@@ -48,26 +54,31 @@ static int l_close(lua_State *L) {
   return 0;
 }
 
-static int push_permit(lua_State *L, uint64_t number, const eva_reply *reply, int is_host) {
-  if (!reply->answer.data) {
-    lua_pushnil(L);
-    eva_push_text(L, reply->message);
-    eva_push_text(L, reply->code);
-    return 3;
-  }
+static int push_refusal(lua_State *L, const eva_reply *reply) {
+  lua_pushnil(L);
+  eva_push_text(L, reply->message);
+  eva_push_text(L, reply->code);
+  return 3;
+}
+
+static int push_permit(lua_State *L, uint64_t number, eva_passing_host *host) {
   permit *made = lua_newuserdatauv(L, sizeof *made, 0);
-  *made = (permit){number, eva_lua_desk_epoch(eva_vm_of(L)), 0, is_host};
+  *made = (permit){number, eva_lua_desk_epoch(eva_vm_of(L)), 0, host};
   luaL_setmetatable(L, PERMIT_TYPE);
   made->is_held = 1;
   return 1;
 }
 
 static int push_limit_permit(lua_State *L, uint64_t number, const eva_reply *reply) {
-  return push_permit(L, number, reply, 0);
+  return reply->answer.data ? push_permit(L, number, NULL) : push_refusal(L, reply);
 }
 
+/* The arguments of acquire are still there. */
 static int push_host_permit(lua_State *L, uint64_t number, const eva_reply *reply) {
-  return push_permit(L, number, reply, 1);
+  if (!reply->answer.data) return push_refusal(L, reply);
+  eva_passing_host *host = eva_lua_desk_host(eva_vm_of(L), eva_check_text(L, 2));
+  host->may_pass_on = eva_text_equal(reply->answer, EVA_HOST_PASS_ON);
+  return push_permit(L, number, host);
 }
 
 /* acquire("limit", name, max_concurrency, per_minute) -> permit: 0 is no bound.
@@ -80,6 +91,8 @@ static int l_acquire(lua_State *L) {
   double per_minute = is_host ? 0 : luaL_optnumber(L, 4, 0);
   int flags = (is_host && lua_toboolean(L, 3) ? EVA_HOST_IS_RETRY : 0) |
               (is_host && lua_toboolean(L, 4) ? EVA_HOST_CAN_COME_BACK : 0);
+  uint64_t passed_on = is_host ? eva_lua_desk_pass_on(eva_vm_of(L), eva_lua_desk_host(eva_vm_of(L), name)) : 0;
+  if (passed_on) return push_permit(L, passed_on, eva_lua_desk_host(eva_vm_of(L), name));
   luaL_argcheck(L, max >= 0 && max <= INT32_MAX, 3, "a number of at least 0");
   luaL_argcheck(L, per_minute >= 0, 4, "a number of at least 0");
   char what[80];

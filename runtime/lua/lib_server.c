@@ -1,6 +1,5 @@
 /* evalua.native.server: an HTTP server whose requests are each answered by a function in a scope of its own, so that
  * answers wait for the clock or for others at the same time. */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +32,6 @@ struct serve_op {
   eva_vm *vm;
   int object_ref, handler_ref;
   handler *handlers;      /* that have not ended */
-  uv_signal_t signals[2]; /* what ends serving */
-  int handles;            /* signals that are not closed, and the op itself */
 };
 
 /* ==== Requests ==== */
@@ -220,20 +217,13 @@ static int serve_push(eva_op *op, lua_State *L) {
 
 static void serve_cancel(eva_op *op) { stop(((serve_op *)op)->object); }
 
-static void serve_free(serve_op *serving) {
-  if (--serving->handles == 0) free(serving);
-}
-
-static void signal_closed(uv_handle_t *handle) { serve_free(handle->data); }
-
 static void serve_release(eva_op *op) {
   serve_op *serving = (serve_op *)op;
   serving->object->serving = NULL;
   handlers_give_up(serving);
   luaL_unref(serving->vm->L, LUA_REGISTRYINDEX, serving->handler_ref);
   luaL_unref(serving->vm->L, LUA_REGISTRYINDEX, serving->object_ref);
-  for (int i = 0; i < 2; i++) uv_close((uv_handle_t *)&serving->signals[i], signal_closed);
-  serve_free(serving);
+  free(serving);
 }
 
 static void end_serving(server_object *object) {
@@ -243,30 +233,14 @@ static void end_serving(server_object *object) {
   if (serving) eva_op_complete(&serving->op);
 }
 
-static void on_signal(uv_signal_t *handle, int number) {
-  serve_op *serving = handle->data;
-  (void)number;
-  if (serving->object->serving == serving) end_serving(serving->object);
-}
-
-static void watch_signals(serve_op *serving) {
-  static const int NUMBERS[2] = {SIGINT, SIGTERM};
-  for (int i = 0; i < 2; i++) {
-    uv_signal_init(serving->vm->loop, &serving->signals[i]);
-    serving->signals[i].data = serving;
-    uv_signal_start_oneshot(&serving->signals[i], on_signal, NUMBERS[i]);
-    serving->handles++;
-  }
-}
-
 static server_object *check_server(lua_State *L) {
   server_object *object = luaL_checkudata(L, 1, SERVER_TYPE);
   if (!object->server) luaL_error(L, "the server is stopped");
   return object;
 }
 
-/* server:serve(function(request)): calls it for each request, many at the same time. Returns after server:stop(), SIGINT
- * or SIGTERM; requests that are being answered then are cut. Not for items: it would wait for ever. */
+/* server:serve(function(request)): calls it for each request, many at the same time. Returns after server:stop(); a signal
+ * raises, see interrupt.h. Requests that are being answered then are cut. Not for items: it would wait for ever. */
 static int server_serve(lua_State *L) {
   server_object *object = check_server(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -282,9 +256,7 @@ static int server_serve(lua_State *L) {
   serving->vm = eva_vm_of(L);
   serving->handler_ref = handler_ref;
   serving->object_ref = object_ref;
-  serving->handles = 1;
   object->serving = serving;
-  watch_signals(serving);
   return eva_await(L, &serving->op);
 }
 

@@ -221,14 +221,22 @@ static int stats_percentiles(lua_State *L) {
   return 1;
 }
 
-static int stats_paired(lua_State *L) {
+/* Two vectors of the same length, the first two arguments; returns their length. */
+static size_t check_pair(lua_State *L, const double **baseline, const double **candidate) {
   size_t n;
   size_t m;
-  const double *baseline = eva_lua_check_vector(L, 1, &n);
-  const double *candidate = eva_lua_check_vector(L, 2, &m);
+  *baseline = eva_lua_check_vector(L, 1, &n);
+  *candidate = eva_lua_check_vector(L, 2, &m);
   if (n != m) {
-    return luaL_error(L, "paired vectors must be equally long, got %d and %d", (int)n, (int)m);
+    luaL_error(L, "paired vectors must be equally long, got %d and %d", (int)n, (int)m);
   }
+  return n;
+}
+
+static int stats_paired(lua_State *L) {
+  const double *baseline;
+  const double *candidate;
+  size_t n = check_pair(L, &baseline, &candidate);
   lua_settop(L, 3);
   eva_paired_options options = eva_lua_paired_options(L, 3);
   const uint32_t *clusters = eva_lua_option_clusters(L, 3, n);
@@ -239,13 +247,9 @@ static int stats_paired(lua_State *L) {
 
 /* changes(baseline, candidate[, limit]) -> positions of the pairs that differ, the largest difference first. */
 static int stats_changes(lua_State *L) {
-  size_t n;
-  size_t m;
-  const double *baseline = eva_lua_check_vector(L, 1, &n);
-  const double *candidate = eva_lua_check_vector(L, 2, &m);
-  if (n != m) {
-    return luaL_error(L, "paired vectors must be equally long, got %d and %d", (int)n, (int)m);
-  }
+  const double *baseline;
+  const double *candidate;
+  size_t n = check_pair(L, &baseline, &candidate);
   lua_Integer limit = luaL_optinteger(L, 3, LUA_MAXINTEGER);
   size_t *positions = lua_newuserdatauv(L, (n + 1) * sizeof *positions, 0);
   size_t count = eva_paired_changes(baseline, candidate, n, positions);

@@ -146,12 +146,7 @@ eva_text eva_lua_text_field(lua_State *L, int index, const char *name) {
 
 /* The module */
 
-static const char *schema_text(void) {
-  for (const eva_embedded_file *file = eva_embedded_files; file->path; file++) {
-    if (strcmp(file->path, "runtime/store/schema.sql") == 0) return file->text;
-  }
-  return "";
-}
+static const char *schema_text(void) { return eva_embedded_find("runtime/store/schema.sql")->text; }
 
 static int l_schema_sql(lua_State *L) {
   lua_pushstring(L, schema_text());
@@ -278,6 +273,7 @@ int luaopen_evalua_native_store(lua_State *L) {
   luaL_setfuncs(L, eva_lua_result_methods, 0);
   luaL_setfuncs(L, eva_lua_query_methods, 0);
   luaL_setfuncs(L, eva_lua_review_methods, 0);
+  luaL_setfuncs(L, eva_lua_key_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   eva_lua_open_sync(L);

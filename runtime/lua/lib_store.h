@@ -24,6 +24,7 @@ extern const luaL_Reg eva_lua_experiment_methods[];
 extern const luaL_Reg eva_lua_result_methods[];
 extern const luaL_Reg eva_lua_query_methods[];
 extern const luaL_Reg eva_lua_review_methods[];
+extern const luaL_Reg eva_lua_key_methods[];
 void eva_lua_open_sync(lua_State *L);  /* makes the metatable of syncs */
 void eva_lua_open_pairs(lua_State *L); /* and that of id lists */
 void eva_lua_open_query(lua_State *L); /* and that of queries */

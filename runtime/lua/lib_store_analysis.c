@@ -7,6 +7,7 @@
 #include "lua/call.h"
 #include "lua/lib_stats.h"
 #include "lua/lib_store.h"
+#include "stats/summary.h"
 #include "store/results.h"
 
 static const char PAIRS_TYPE[] = "evalua.store.pairs"; /* owns an eva_pairs */
@@ -159,8 +160,19 @@ static int trial_values(lua_State *L, eva_store *store, const char *id, eva_text
 typedef struct item_outcome {
   eva_buf *id;
   eva_fold *fold;
-  int status; /* of the first trial: index of status_names */
+  int status;   /* of the first trial: index of status_names */
+  int left_out; /* stack index of the set of items that are passed over */
 } item_outcome;
+
+enum { LEFT_OUT = 3 }; /* stack index, but in item_counts */
+/* Whether the set {[item id] = true} at `index`, which may be none, has the item. */
+static int is_left_out(lua_State *L, int index, eva_text id) {
+  if (!lua_istable(L, index)) return 0;
+  eva_push_text(L, id);
+  int found = lua_rawget(L, index) != LUA_TNIL;
+  lua_pop(L, 1);
+  return found;
+}
 
 enum { STATUS_OK, STATUS_SKIPPED = 4, STATUSES, COUNT_PASSED = 5, COUNT_NOT_PASSED, COUNT_TOTAL, COUNTS };
 static const char *const status_names[COUNTS] = {"ok",      "error",  "timeout",    "limited",
@@ -203,23 +215,24 @@ static eva_code walk_items(lua_State *L, eva_store *store, const char *id, item_
 }
 
 static void count_item(lua_State *L, item_outcome *item, void *context) {
-  (void)L;
   int64_t *counts = context;
   if (item->fold->seen < item->fold->reduction.trials) return;
+  if (is_left_out(L, item->left_out, eva_buf_text(item->id))) return;
   int passed = eva_fold_passed(item->fold);
   counts[item->fold->failed == item->fold->seen ? item->status : STATUS_OK]++;
   if (passed >= 0 && item->fold->failed < item->fold->seen) counts[passed ? COUNT_PASSED : COUNT_NOT_PASSED]++;
   counts[COUNT_TOTAL]++;
 }
 
-/* item_counts(experiment_id, {trials, reducer, k}) -> {ok, error, timeout, limited, skipped, passed, not_passed, total},
- * each item once, and the same counts of trials as `trials`. An item with trials that have no result yet is not
- * counted; one that failed is one whose trials all failed. */
+/* item_counts(experiment_id, {trials, reducer, k}, left_out) -> {ok, error, timeout, limited, skipped, passed,
+ * not_passed, total}, each item once but those of the set left_out, and the same counts of all trials as `trials`. An
+ * item with trials that have no result yet is not counted; one that failed is one whose trials all failed. */
 static int l_item_counts(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
   const char *id = luaL_checkstring(L, 2);
   int64_t items[COUNTS] = {0}, trials[COUNTS] = {0};
-  item_outcome item = {.fold = push_fold(L, eva_lua_reduction(L, 3)), .id = eva_push_buf(L)};
+  lua_settop(L, 4);
+  item_outcome item = {.fold = push_fold(L, eva_lua_reduction(L, 3)), .id = eva_push_buf(L), .left_out = 4};
   eva_error error;
   if (walk_items(L, store, id, &item, trials, count_item, items, &error) != EVA_OK) return eva_push_error(L, &error);
   lua_createtable(L, 0, COUNTS + 1);
@@ -289,21 +302,10 @@ static int l_score_values(lua_State *L) {
   return 2;
 }
 
-/* score_keys(experiment_id) -> list of {scorer_id, step_id, scorer_name, ok, unscored, error} */
-static int l_score_keys(lua_State *L) {
-  static const eva_column columns[] = {{"scorer_id", 't'}, {"step_id", 't'},  {"scorer_name", 't'},
-                                       {"ok", 'i'},        {"unscored", 'i'}, {"error", 'i'}};
-  eva_error error;
-  eva_statement *rows = NULL;
-  if (eva_score_keys(eva_lua_check_store(L, 1), luaL_checkstring(L, 2), &rows, &error) != EVA_OK) {
-    return eva_push_error(L, &error);
-  }
-  return eva_lua_push_rows(L, rows, columns, 6);
-}
-
-/* latencies(experiment_id) -> vector, in item order */
+/* latencies(experiment_id, left_out) -> vector, in item order, of all items but those of the set */
 static int l_latencies(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
+  lua_settop(L, LEFT_OUT);
   eva_error error;
   eva_statement *rows = NULL;
   eva_buf *values = eva_push_buf(L);
@@ -312,20 +314,19 @@ static int l_latencies(lua_State *L) {
     int row = 0;
     if (eva_step(rows, &row, &error) != EVA_OK) return eva_push_error(L, &error);
     if (!row) break;
-    add_number(values, eva_column_double(rows, 0));
+    if (!is_left_out(L, LEFT_OUT, eva_column_text(rows, 1))) add_number(values, eva_column_double(rows, 0));
   }
   eva_lua_push_vector_of(L, values);
   return 1;
 }
 
 /* Usage */
-
 enum { INPUT_TOKENS, OUTPUT_TOKENS, COST, USAGES };
 static const char *const USAGE_NAMES[USAGES] = {"input_tokens", "output_tokens", "cost"};
 
 typedef struct usage_sums {
   eva_json_reader reader;
-  double sums[USAGES];
+  eva_sum sums[USAGES];
   int64_t counts[USAGES], rows;
 } usage_sums;
 
@@ -346,7 +347,7 @@ static void add_usage(usage_sums *usage, eva_text text) {
     eva_json_event event = eva_json_read(reader);
     if (event == EVA_JSON_END || event == EVA_JSON_ERROR) return;
     if (name >= 0 && (event == EVA_JSON_INTEGER || event == EVA_JSON_DOUBLE)) {
-      usage->sums[name] += event == EVA_JSON_INTEGER ? (double)reader->integer : reader->number;
+      eva_sum_add(&usage->sums[name], event == EVA_JSON_INTEGER ? (double)reader->integer : reader->number);
       usage->counts[name]++;
     }
     name = -1;
@@ -357,10 +358,11 @@ static void add_usage(usage_sums *usage, eva_text text) {
   }
 }
 
-/* usage(experiment_id) -> {input_tokens, output_tokens, cost}, or nil when no result has any. A cost that is not known
- * of every result with usage is absent: a sum of some would look like the whole. */
+/* usage(experiment_id, left_out) -> {input_tokens, output_tokens, cost} of all items but those of the set; nil: none
+ * has any. A cost that is not known of every result with usage is absent: a sum of some would look like the whole. */
 static int l_usage(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
+  lua_settop(L, LEFT_OUT);
   const char *id = luaL_checkstring(L, 2);
   eva_error error;
   eva_statement *rows = NULL;
@@ -375,17 +377,16 @@ static int l_usage(lua_State *L) {
     int row = 0;
     if (eva_step(rows, &row, &error) != EVA_OK) return eva_push_error(L, &error);
     if (!row) break;
-    add_usage(usage, eva_column_text(rows, 0));
+    if (!is_left_out(L, LEFT_OUT, eva_column_text(rows, 1))) add_usage(usage, eva_column_text(rows, 0));
   }
   if (usage->rows == 0) return 0;
   lua_createtable(L, 0, USAGES);
   for (int index = 0; index < USAGES; index++) {
     if (usage->counts[index] == 0 || (index == COST && usage->counts[index] < usage->rows)) continue;
-    if (index == COST) {
-      lua_pushnumber(L, usage->sums[index]);
-    } else {
-      lua_pushinteger(L, (lua_Integer)usage->sums[index]);
-    }
+    double total = eva_sum_total(&usage->sums[index]);
+    if (!isfinite(total)) continue; /* what a target reports may be anything: a sum beyond all doubles is not known */
+    if (index == COST || fabs(total) >= 0x1p63) lua_pushnumber(L, total);
+    else lua_pushinteger(L, (lua_Integer)total);
     lua_setfield(L, -2, USAGE_NAMES[index]);
   }
   return 1;
@@ -582,7 +583,7 @@ void eva_lua_open_pairs(lua_State *L) {
 }
 
 const luaL_Reg eva_lua_result_methods[] = {
-    {"score_values", l_score_values},   {"score_keys", l_score_keys},     {"latencies", l_latencies},
+    {"score_values", l_score_values},   {"latencies", l_latencies},
     {"paired_scores", l_paired_scores}, {"paired_items", l_paired_items}, {"score_changes", l_score_changes},
     {"usage", l_usage},                 {"new_failures", l_new_failures}, {"item_counts", l_item_counts},
     {"failing_items", l_failing_items}, {NULL, NULL},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lua/call.h"
+#include "lua/lib_items.h"
 #include "lua/lib_store.h"
 #include "store/dataset_sync.h"
 #include "store/datasets.h"
@@ -131,6 +132,27 @@ static int l_sync_put(lua_State *L) {
   return eva_lua_push_outcome(L, code, &error);
 }
 
+/* sync:put_lines(reader, limit) -> the number of lines put, limit or a few more; less where one needs a closer look (it is
+ * the next that reader:next gives), or at the end. A failure ends the sync. */
+static int l_sync_put_lines(lua_State *L) {
+  sync_box *box = check_open_sync(L);
+  eva_item_reader *reader = eva_lua_check_item_reader(L, 2);
+  lua_Integer limit = luaL_checkinteger(L, 3), count = 0;
+  eva_item items[EVA_SYNC_MANY];
+  eva_text places[EVA_SYNC_MANY];
+  eva_error error;
+  for (int taken = 1; count < limit && taken > 0; count += taken) {
+    taken = eva_item_reader_take(reader, items, places, EVA_SYNC_MANY);
+    error.where[0] = '\0';
+    if (eva_sync_put_many(box->sync, items, places, (size_t)taken, &error) == EVA_OK) continue;
+    eva_sync_abort(box->sync);
+    box->sync = NULL;
+    return eva_push_error(L, &error);
+  }
+  lua_pushinteger(L, count);
+  return 1;
+}
+
 /* sync:finish() -> {version, changed, added, updated, removed, moved, duplicates, item_count, digest} */
 static int l_sync_finish(lua_State *L) {
   sync_box *box = check_open_sync(L);
@@ -152,7 +174,7 @@ static int l_sync_abort(lua_State *L) {
 }
 
 static const luaL_Reg SYNC_METHODS[] = {
-    {"put", l_sync_put}, {"finish", l_sync_finish}, {"abort", l_sync_abort}, {NULL, NULL}};
+    {"put", l_sync_put}, {"put_lines", l_sync_put_lines}, {"finish", l_sync_finish}, {"abort", l_sync_abort}, {NULL, NULL}};
 static const luaL_Reg SYNC_META[] = {{"__gc", l_sync_abort}, {"__close", l_sync_abort}, {NULL, NULL}};
 
 void eva_lua_open_sync(lua_State *L) {

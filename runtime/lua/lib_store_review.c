@@ -4,15 +4,45 @@
 #include "store/reviews.h"
 #include "store/score_sets.h"
 
-/* score_set_create(experiment_id, {name, scorers, suite, total, command_line, git, host}) -> true */
-static int l_score_set_create(lua_State *L) {
+/* The columns of one table that methods write rows of, or list. */
+typedef struct table_columns {
+  const eva_column *columns;
+  int count;
+} table_columns;
+
+static const table_columns SCORE_SET = {eva_score_set_columns, EVA_SCORE_SET_COLUMN_COUNT};
+static const table_columns REVIEWER = {eva_reviewer_columns, EVA_REVIEWER_COLUMN_COUNT};
+static const table_columns REVIEW = {eva_review_columns, EVA_REVIEW_COLUMN_COUNT};
+static const table_columns ANSWER = {eva_answer_columns, EVA_ANSWER_COLUMN_COUNT};
+
+enum { COLUMNS_MAX = 16 }; /* of these tables */
+_Static_assert((int)EVA_SCORE_SET_COLUMN_COUNT <= (int)COLUMNS_MAX, "a score set has room");
+_Static_assert((int)EVA_REVIEW_COLUMN_COUNT <= (int)COLUMNS_MAX, "a review has room");
+_Static_assert((int)EVA_ANSWER_COLUMN_COUNT <= (int)COLUMNS_MAX, "an answer has room");
+
+/* METHOD(experiment_id, {column = value, ...}) -> true: stores one row of an experiment. */
+static int put_row(lua_State *L, const char *method, const table_columns *table,
+                   eva_code (*put)(eva_store *, const char *, const eva_value *, eva_error *)) {
   eva_store *store = eva_lua_check_store(L, 1);
   const char *id = luaL_checkstring(L, 2);
-  eva_value values[EVA_SCORE_SET_COLUMN_COUNT];
+  eva_value values[COLUMNS_MAX];
   eva_error error;
-  eva_lua_read_columns(L, 3, "score_set_create", eva_score_set_columns, EVA_SCORE_SET_COLUMN_COUNT, values);
-  return eva_lua_push_outcome(L, eva_score_set_create(store, id, values, &error), &error);
+  eva_lua_read_columns(L, 3, method, table->columns, table->count, values);
+  return eva_lua_push_outcome(L, put(store, id, values, &error), &error);
 }
+
+/* METHOD(experiment_id) -> list of records: all rows of an experiment. */
+static int push_list(lua_State *L, const table_columns *table,
+                     eva_code (*list)(eva_store *, const char *, eva_statement **, eva_error *)) {
+  eva_error error;
+  eva_statement *rows = NULL;
+  eva_code code = list(eva_lua_check_store(L, 1), luaL_checkstring(L, 2), &rows, &error);
+  if (code) return eva_push_error(L, &error);
+  return eva_lua_push_rows(L, rows, table->columns, table->count);
+}
+
+/* score_set_create(experiment_id, {name, scorers, suite, total, command_line, git, host}) -> true */
+static int l_score_set_create(lua_State *L) { return put_row(L, "score_set_create", &SCORE_SET, eva_score_set_create); }
 
 /* score_set_update(experiment_id, name, status, total, completed_at) -> true */
 static int l_score_set_update(lua_State *L) {
@@ -26,14 +56,7 @@ static int l_score_set_update(lua_State *L) {
 }
 
 /* score_sets(experiment_id) -> list of {name, status, scorers, suite, total, scored, ...}, oldest first */
-static int l_score_sets(lua_State *L) {
-  eva_error error;
-  eva_statement *rows = NULL;
-  if (eva_score_set_list(eva_lua_check_store(L, 1), luaL_checkstring(L, 2), &rows, &error) != EVA_OK) {
-    return eva_push_error(L, &error);
-  }
-  return eva_lua_push_rows(L, rows, eva_score_set_columns, EVA_SCORE_SET_COLUMN_COUNT);
-}
+static int l_score_sets(lua_State *L) { return push_list(L, &SCORE_SET, eva_score_set_list); }
 
 /* reviewer_put(experiment_id, name, options) -> true */
 static int l_reviewer_put(lua_State *L) {
@@ -45,24 +68,10 @@ static int l_reviewer_put(lua_State *L) {
 }
 
 /* reviewers(experiment_id) -> list of {name, options, created_at} */
-static int l_reviewers(lua_State *L) {
-  eva_error error;
-  eva_statement *rows = NULL;
-  if (eva_reviewer_list(eva_lua_check_store(L, 1), luaL_checkstring(L, 2), &rows, &error) != EVA_OK) {
-    return eva_push_error(L, &error);
-  }
-  return eva_lua_push_rows(L, rows, eva_reviewer_columns, EVA_REVIEWER_COLUMN_COUNT);
-}
+static int l_reviewers(lua_State *L) { return push_list(L, &REVIEWER, eva_reviewer_list); }
 
 /* review_put(experiment_id, {position, item_id, trial, state, tags, updated_by}) -> true */
-static int l_review_put(lua_State *L) {
-  eva_store *store = eva_lua_check_store(L, 1);
-  const char *id = luaL_checkstring(L, 2);
-  eva_value values[EVA_REVIEW_COLUMN_COUNT];
-  eva_error error;
-  eva_lua_read_columns(L, 3, "review_put", eva_review_columns, EVA_REVIEW_COLUMN_COUNT, values);
-  return eva_lua_push_outcome(L, eva_review_put(store, id, values, &error), &error);
-}
+static int l_review_put(lua_State *L) { return put_row(L, "review_put", &REVIEW, eva_review_put); }
 
 /* review_remove(experiment_id, position) -> true */
 static int l_review_remove(lua_State *L) {
@@ -73,24 +82,10 @@ static int l_review_remove(lua_State *L) {
 }
 
 /* reviews(experiment_id) -> list of {position, item_id, trial, state, tags, updated_at, updated_by}, in item order */
-static int l_reviews(lua_State *L) {
-  eva_error error;
-  eva_statement *rows = NULL;
-  if (eva_review_list(eva_lua_check_store(L, 1), luaL_checkstring(L, 2), &rows, &error) != EVA_OK) {
-    return eva_push_error(L, &error);
-  }
-  return eva_lua_push_rows(L, rows, eva_review_columns, EVA_REVIEW_COLUMN_COUNT);
-}
+static int l_reviews(lua_State *L) { return push_list(L, &REVIEW, eva_review_list); }
 
 /* answer_put(experiment_id, {position, item_id, trial, scorer_id, status, score, label, passed, reason, scored_at}) */
-static int l_answer_put(lua_State *L) {
-  eva_store *store = eva_lua_check_store(L, 1);
-  const char *id = luaL_checkstring(L, 2);
-  eva_value values[EVA_ANSWER_COLUMN_COUNT];
-  eva_error error;
-  eva_lua_read_columns(L, 3, "answer_put", eva_answer_columns, EVA_ANSWER_COLUMN_COUNT, values);
-  return eva_lua_push_outcome(L, eva_answer_put(store, id, values, &error), &error);
-}
+static int l_answer_put(lua_State *L) { return put_row(L, "answer_put", &ANSWER, eva_answer_put); }
 
 /* answer_remove(experiment_id, position, scorer_id) -> true */
 static int l_answer_remove(lua_State *L) {
@@ -111,7 +106,7 @@ static int l_answers(lua_State *L) {
   if (eva_answer_list(store, id, eva_check_text(L, 3), eva_optional_text(L, 4), &rows, &error) != EVA_OK) {
     return eva_push_error(L, &error);
   }
-  return eva_lua_push_rows(L, rows, eva_answer_columns, EVA_ANSWER_COLUMN_COUNT);
+  return eva_lua_push_rows(L, rows, ANSWER.columns, ANSWER.count);
 }
 
 const luaL_Reg eva_lua_review_methods[] = {

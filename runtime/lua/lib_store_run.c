@@ -193,20 +193,23 @@ static int l_status_counts(lua_State *L) {
   eva_store *store = eva_lua_check_store(L, 1);
   static const char *const names[] = {"ok", "error", "timeout", "limited", "skipped", "passed", "not_passed", "total"};
   enum { STATUSES = 5, PASSED = 5, NOT_PASSED, TOTAL, NAMES };
+  enum { STATUS_COLUMN = 1, PASSED_COLUMN };
   int64_t counts[NAMES] = {0};
   eva_error error;
   eva_statement *rows = NULL;
-  if (eva_result_counts(store, luaL_checkstring(L, 2), &rows, &error) != EVA_OK) return eva_push_error(L, &error);
+  if (eva_trial_list(store, luaL_checkstring(L, 2), &rows, &error) != EVA_OK) return eva_push_error(L, &error);
   for (;;) {
     int row = 0;
     if (eva_step(rows, &row, &error) != EVA_OK) return eva_push_error(L, &error);
     if (!row) break;
-    int64_t count = eva_column_int(rows, 2);
+    eva_text status = eva_column_text(rows, STATUS_COLUMN);
     for (int index = 0; index < STATUSES; index++) {
-      if (eva_text_equal(eva_column_text(rows, 0), eva_text_of(names[index]))) counts[index] += count;
+      if (!eva_text_equal(status, eva_text_of(names[index]))) continue;
+      counts[index]++;
+      break;
     }
-    if (!eva_column_is_null(rows, 1)) counts[eva_column_int(rows, 1) ? PASSED : NOT_PASSED] += count;
-    counts[TOTAL] += count;
+    if (!eva_column_is_null(rows, PASSED_COLUMN)) counts[eva_column_int(rows, PASSED_COLUMN) ? PASSED : NOT_PASSED]++;
+    counts[TOTAL]++;
   }
   lua_createtable(L, 0, NAMES);
   for (int index = 0; index < NAMES; index++) {

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/secrets.h"
+#include "base/stop.h"
 #include "lua/call.h"
 #include "lua/embedded.h"
 
@@ -151,7 +152,7 @@ static int read_all(int fd, size_t limit, eva_buf *buf) {
   for (;;) {
     eva_buf_reserve(buf, 65536);
     ssize_t count = read(fd, buf->data + buf->len, 65536);
-    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EINTR && !eva_stop_asked) continue;
     if (count <= 0) return (int)count;
     buf->len += (size_t)count;
     if (buf->len > limit) {
@@ -225,11 +226,15 @@ static int l_pid(lua_State *L) {
   return 1;
 }
 
-static int write_stream(lua_State *L, FILE *stream) {
+/* failure: errno of the first time, kept */
+static int write_stream(lua_State *L, FILE *stream, const char *name, int *failure) {
   eva_text text = eva_check_text(L, 1);
   eva_buf *clean = eva_push_buf(L);
   if (eva_secrets_redact(text, clean)) text = eva_buf_text(clean);
-  if (fwrite(text.data, 1, text.len, stream) != text.len || fflush(stream) != 0) return push_errno(L, "output");
+  if (fwrite(text.data, 1, text.len, stream) != text.len || fflush(stream) != 0) {
+    if (!*failure) *failure = errno;
+    return push_errno(L, name);
+  }
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -244,11 +249,18 @@ static int l_claim_stdout(lua_State *L) {
   if (!stream || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return push_errno(L, "stdout");
   setvbuf(stdout, NULL, _IOLBF, 0);
   results = stream;
+  eva_vm_of(L)->is_stdout_claimed = 1;
   return 0;
 }
 
-static int l_stdout_write(lua_State *L) { return write_stream(L, results ? results : stdout); }
-static int l_stderr_write(lua_State *L) { return write_stream(L, stderr); }
+static int l_stdout_write(lua_State *L) {
+  return write_stream(L, results ? results : stdout, "stdout", &eva_vm_of(L)->stdout_failure);
+}
+
+static int l_stderr_write(lua_State *L) {
+  int failure = 0;
+  return write_stream(L, stderr, "stderr", &failure);
+}
 
 static int l_version(lua_State *L) {
   lua_pushliteral(L, EVA_VERSION);
@@ -263,13 +275,26 @@ static int l_cores(lua_State *L) {
 
 /* embedded(path) -> the text of a file that is built in, by its path in the source tree */
 static int l_embedded(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const eva_embedded_file *file = eva_embedded_find(luaL_checkstring(L, 1));
+  if (!file) return 0;
+  lua_pushlstring(L, file->text, file->len);
+  return 1;
+}
+
+/* embedded_list(directory) -> the names of the files that are built in right below it, sorted */
+static int l_embedded_list(lua_State *L) {
+  size_t len;
+  const char *directory = luaL_checklstring(L, 1, &len);
+  lua_newtable(L);
+  lua_Integer count = 0;
   for (const eva_embedded_file *file = eva_embedded_files; file->path; file++) {
-    if (strcmp(file->path, path) != 0) continue;
-    lua_pushlstring(L, file->text, file->len);
-    return 1;
+    if (strncmp(file->path, directory, len) != 0 || file->path[len] != '/') continue;
+    const char *name = file->path + len + 1;
+    if (strchr(name, '/')) continue;
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, ++count);
   }
-  return 0;
+  return 1;
 }
 
 static const luaL_Reg MODULE[] = {
@@ -277,6 +302,7 @@ static const luaL_Reg MODULE[] = {
     {"cores", l_cores},
     {"cwd", l_cwd},
     {"embedded", l_embedded},
+    {"embedded_list", l_embedded_list},
     {"environ", l_environ},
     {"exists", l_exists},
     {"hostname", l_hostname},

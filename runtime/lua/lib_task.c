@@ -329,7 +329,21 @@ static int l_excused_ms(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg MODULE[] = {{"excused_ms", l_excused_ms}, {"sleep", l_sleep},     {"all", l_all},   {"map", l_map},
+/* lineage() -> the number of the running scope, of its parent, and so on. The last one is 0 where that is the script itself,
+ * outside of all items. */
+static int l_lineage(lua_State *L) {
+  const eva_vm *vm = eva_vm_of(L);
+  lua_settop(L, 0);
+  for (const eva_scope *scope = vm->scope; scope; scope = scope->parent) {
+    luaL_checkstack(L, 2, "too many scopes");
+    lua_pushinteger(L, (lua_Integer)scope->serial);
+  }
+  if (!vm->in_worker) lua_pushinteger(L, 0);
+  return lua_gettop(L);
+}
+
+static const luaL_Reg MODULE[] = {{"lineage", l_lineage}, {"turns", eva_lua_turns},
+                                  {"excused_ms", l_excused_ms}, {"sleep", l_sleep},     {"all", l_all},   {"map", l_map},
                                   {"attempt", l_attempt}, {"item", l_item}, {"tag", l_tag},
                                   {NULL, NULL}};
 

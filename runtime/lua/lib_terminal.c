@@ -10,6 +10,7 @@
 
 #include "data/utf8.h"
 #include "lua/call.h"
+#include "lua/interrupt.h"
 #include "lua/vm.h"
 
 enum {
@@ -68,7 +69,7 @@ static ssize_t read_byte(unsigned char *byte) {
   ssize_t got;
   do {
     got = read(STDIN_FILENO, byte, 1);
-  } while (got < 0 && errno == EINTR);
+  } while (got < 0 && errno == EINTR && !eva_interrupt_came());
   return got;
 }
 

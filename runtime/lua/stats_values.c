@@ -135,6 +135,8 @@ eva_paired_options eva_lua_paired_options(lua_State *L, int index) {
   options.alpha = eva_lua_option_fraction(L, index, "alpha", 0.05);
   options.confidence = eva_lua_option_fraction(L, index, "confidence", 1 - options.alpha);
   options.seed = (uint64_t)eva_lua_option_integer(L, index, "seed", (lua_Integer)options.seed);
+  lua_Integer differing = eva_lua_option_integer(L, index, "differing", 0);
+  options.differing = differing > 0 ? (size_t)differing : 0;
   return options;
 }
 

@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "lua/call.h"
 #include "lua/deadline.h"
+#include "lua/interrupt.h"
 
 /* Yielded by native waits; its address is what counts. */
 const char eva_wait_sentinel = 0;
@@ -49,6 +50,24 @@ static int await_error(lua_State *L, const char *format, const eva_op *op) {
   lua_pushfstring(L, format, op->what);
   lua_concat(L, 2);
   return lua_error(L);
+}
+
+/* Where the code runs that Lua cannot pause: the innermost function of Lua's own that calls scripts without a way back. */
+static const char *where_no_wait(lua_State *L) {
+  static const struct {
+    const char *name, *where;
+  } known[] = {{"sort", "in a sort comparator"}, {"gsub", "in a gsub callback"},   {"tostring", "in __tostring"},
+               {"print", "in __tostring"},       {"format", "in __tostring"},      {"close", "in __close"},
+               {"load", "in a reader of load"},  {"require", "in a required file"}};
+  lua_Debug frame;
+  for (int level = 1; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "Sn", &frame);
+    if (*frame.what != 'C' || !frame.name) continue;
+    for (size_t index = 0; index < sizeof known / sizeof *known; index++) {
+      if (strcmp(frame.name, known[index].name) == 0) return known[index].where;
+    }
+  }
+  return "here";
 }
 
 /* The operation of the running scope with that number: one that was given up is gone, and a coroutine that waits for it
@@ -96,25 +115,29 @@ int eva_await(lua_State *L, eva_op *op) {
     op_drop(op);
     return await_error(L, "cannot wait (%s) while the item is being given up", &told);
   }
-  if (!scope && !vm->is_opening && (vm->in_worker || vm->is_running_items)) {
+  if (!scope && !vm->is_opening && (vm->in_worker || vm->is_in_loop)) {
     const eva_op told = {.what = op->what};
     op_drop(op);
     return await_error(L, "cannot wait (%s) here: this code runs between items", &told);
   }
   if (!scope) {
+    vm->is_in_loop = 1;
     while (!op->done && !vm->is_interrupted) uv_run(vm->loop, UV_RUN_ONCE);
+    vm->is_in_loop = 0;
     if (op->done) return op_take(L, op);
     const eva_op told = {.what = op->what};
     op_drop(op);
+    if (eva_interrupt_came()) return eva_interrupt_raise(L);
     return await_error(L, "waiting (%s) was interrupted", &told);
   }
   if (!lua_isyieldable(L)) {
     const eva_op told = {.what = op->what};
     op_drop(op);
-    return await_error(L,
-                       "cannot wait (%s) here: Lua cannot pause inside a sort comparator, a gsub callback, __tostring "
-                       "or a required file; wait before or after it",
-                       &told);
+    eva_push_place(L);
+    lua_pushfstring(L, "cannot wait (%s) %s: Lua cannot pause inside a sort comparator, a gsub callback, __tostring or a "
+                       "required file; wait before or after it", told.what, where_no_wait(L));
+    lua_concat(L, 2);
+    return lua_error(L);
   }
   /* What is below stays: the caller's arguments keep alive what the operation uses. */
   lua_pushlightuserdata(L, (void *)&eva_wait_sentinel);
@@ -127,7 +150,12 @@ void eva_op_complete(eva_op *op) {
   eva_scope *scope = op->scope;
   op->done = 1;
   if (op->is_excused && scope && scope->co) eva_scope_excuse(op);
-  if (scope && scope->co && scope->is_waiting) scope_resume(scope, 0);
+  if (scope && scope->co && scope->is_waiting) {
+    eva_vm *vm = scope->vm;
+    scope_resume(scope, 0);
+    if (!vm->scope && vm->settled) vm->settled(vm);
+    return;
+  }
   /* A turn of the loop runs timers first and would then wait for I/O, though what was waited for is there. */
   if (scope && !scope->co) uv_stop(scope->vm->loop);
 }
@@ -189,6 +217,7 @@ eva_scope *eva_scope_new(lua_State *L, eva_scope *parent) {
   scope->parent = parent;
   scope->item = parent ? parent->item : NULL;
   scope->tag = parent ? parent->tag : 0;
+  scope->serial = ++vm->scope_count;
   scope->salt = parent ? parent->child_count++ : 0;
   scope->child_count = 0;
   if (parent) {

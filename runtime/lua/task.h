@@ -74,6 +74,7 @@ struct eva_scope {
   void *owner;          /* of `ended` */
   void *item;           /* what the engine knows of the item; children inherit it */
   int tag;              /* what the script says it is doing (task.tag); children inherit it */
+  uint64_t serial;      /* its number in this process, never used again */
   uint64_t salt;        /* of its random state, among the children of its parent: their number, or a name's hash */
   uint64_t child_count; /* scopes that it has started */
   int random_is_seeded;
@@ -107,6 +108,7 @@ void eva_scope_excuse(const eva_op *op);
 
 /* Replaces coroutine.resume, wrap, close by versions that let waiting pass through. */
 void eva_task_install(lua_State *L);
+int eva_lua_turns(lua_State *L); /* lib_turn.c, for lib_task.c */
 /* The coroutine that `co` has resumed and that waits, so that co does too; NULL where it waits by itself. */
 lua_State *eva_coroutine_inner(lua_State *co);
 void eva_task_close(eva_vm *vm); /* frees pooled scopes; before lua_close */

@@ -25,6 +25,7 @@ static const eva_native_module NATIVE[] = {
     {"evalua.native.text", luaopen_evalua_native_text},
     {"evalua.native.regex", luaopen_evalua_native_regex},
     {"evalua.native.csv", luaopen_evalua_native_csv},
+    {"evalua.native.items", luaopen_evalua_native_items},
     {"evalua.native.store", luaopen_evalua_native_store},
     {"evalua.native.cache", luaopen_evalua_native_cache},
     {"evalua.native.stats", luaopen_evalua_native_stats},
@@ -36,6 +37,7 @@ static const eva_native_module NATIVE[] = {
     {"evalua.native.engine", luaopen_evalua_native_engine},
     {"evalua.native.secrets", luaopen_evalua_native_secrets},
     {"evalua.native.sys", luaopen_evalua_native_sys},
+    {"evalua.native.frame", luaopen_evalua_native_frame},
     {"evalua.native.terminal", luaopen_evalua_native_terminal},
     {"evalua.native.watch", luaopen_evalua_native_watch},
     {"evalua.native.desk", luaopen_evalua_native_desk},
@@ -179,5 +181,6 @@ void eva_vm_close(eva_vm *vm) {
     uv_loop_close(vm->loop);
     free(vm->loop);
   }
+  free(vm->error_text);
   free(vm);
 }

@@ -26,16 +26,25 @@ struct eva_vm {
   size_t memory_limit; /* 0: none */
   size_t memory_refused; /* what memory_used would have become when the limit was met last */
   int in_worker;       /* this process is a forked worker */
+  void (*settled)(eva_vm *vm); /* after the loop has resumed a scope, once nothing runs; NULL: nobody cares */
   int is_opening; /* in a worker before its first item: waiting blocks */
   int closing;         /* a scope is being given up: nothing may wait now */
-  volatile int is_interrupted; /* a hook of the script in the coordinator is to end, see interrupt.h */
-  int is_running_items; /* the engine's loop runs in this process: nothing else may run it */
+  volatile int is_interrupted; /* what runs outside of items is to end, see interrupt.h */
+  int is_in_loop;      /* the loop runs: what it calls cannot run it again, and so cannot wait */
   uint64_t op_count;   /* operations started so far */
+  uint64_t scope_count; /* scopes made so far */
   uint64_t busy_ns;    /* time in which scopes ran Lua, all together */
   int error_exit;      /* the exit code that the last failed eva_call asks for */
+  char *error_text;    /* the whole message of the last failed eva_call, which an eva_error may cut; NULL: none */
+  size_t error_len;    /* bytes of error_text */
+  int is_stdout_claimed; /* results have a stream of their own; what scripts print goes to stderr */
+  int stdout_failure;  /* errno of the first result that could not be written to stdout; 0: none */
   const char *program; /* argv[0] */
   uint64_t slice_ns;   /* when what runs now must have ended (monotonic); 0: no deadline */
   eva_scope *interrupted; /* its time is up and its code is being left, see deadline.h */
+  int (*has_unsent)(void); /* of a worker: results of other items wait behind the code that runs; for a signal handler */
+  void (*flush)(void);     /* sends them */
+  _Atomic uint64_t *beats; /* of a worker: counts the beats of the timer that watches deadlines; NULL elsewhere */
   void (*on_cpu)(eva_vm *vm); /* told whenever scope or slice_ns change; may be NULL */
   void (*seed)(eva_scope *scope); /* fills the seed of a scope without a parent; may be NULL */
   eva_scope *pool;     /* scopes that are free for use again */
@@ -70,6 +79,7 @@ int luaopen_evalua_json(lua_State *L);
 int luaopen_evalua_native_text(lua_State *L);
 int luaopen_evalua_native_regex(lua_State *L);
 int luaopen_evalua_native_csv(lua_State *L);
+int luaopen_evalua_native_items(lua_State *L);
 int luaopen_evalua_native_store(lua_State *L);
 int luaopen_evalua_native_cache(lua_State *L);
 int luaopen_evalua_native_stats(lua_State *L);
@@ -81,6 +91,7 @@ int luaopen_evalua_native_task(lua_State *L);
 int luaopen_evalua_native_engine(lua_State *L);
 int luaopen_evalua_native_secrets(lua_State *L);
 int luaopen_evalua_native_sys(lua_State *L);
+int luaopen_evalua_native_frame(lua_State *L);
 int luaopen_evalua_native_terminal(lua_State *L);
 int luaopen_evalua_native_watch(lua_State *L);
 int luaopen_evalua_native_desk(lua_State *L);

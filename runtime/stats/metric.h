@@ -95,7 +95,8 @@ typedef struct eva_metric_summary {
 eva_metric_summary eva_metric_summarize(eva_metric *metric, const uint32_t *cluster, double confidence, uint64_t seed);
 
 /* Compares the same rows in two runs. Means are compared by eva_compare_paired; the others by the paired bootstrap: each
- * draw weighs the rows of both runs alike, p is twice the share of draws on the other side of 0. `improved`, `regressed`
+ * draw weighs the rows of both runs alike, p is twice the share of draws on the other side of 0, and at least
+ * 2^(1 - options->differing). `improved`, `regressed`
  * and `same` are counted where each row is right or wrong by itself (labels, mae, rmse), else 0. */
 eva_paired eva_metric_compare(eva_metric *baseline, eva_metric *candidate, const uint32_t *cluster,
                               const eva_paired_options *options);

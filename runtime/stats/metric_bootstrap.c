@@ -164,6 +164,10 @@ static double two_sided(const double *deltas, size_t count) {
   return p < 1 ? p : 1;
 }
 
+/* Were the runs the same, each unit in which they differ could as well have differed the other way round: p is at least
+ * that of all of them doing so together, 2 of 2^k ways. A bootstrap of few units knows nothing of that. */
+static double least_p(size_t differing) { return differing > 0 && differing < 1000 ? exp2(1 - (double)differing) : 0; }
+
 static void bootstrap_compare(eva_metric *baseline, eva_metric *candidate, const uint32_t *cluster,
                               const eva_paired_options *options, eva_paired *result) {
   size_t draws = draws_for(result->n);
@@ -183,6 +187,7 @@ static void bootstrap_compare(eva_metric *baseline, eva_metric *candidate, const
     if (count < EVA_METRIC_DRAWS / 2 && result->standard_error > 0) {
       result->p_value = 2 * eva_normal_cdf(-fabs(result->delta) / result->standard_error);
     }
+    result->p_value = fmax(result->p_value, least_p(options->differing));
     result->ci = interval_of(deltas, count, result->delta, result->standard_error, options->confidence);
     result->mde = eva_detectable_difference(result->standard_error, options->alpha, POWER);
     result->clusters = cluster ? sampler.units : 0;

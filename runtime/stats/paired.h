@@ -35,6 +35,7 @@ typedef struct eva_paired_options {
   double alpha;      /* 0.05 */
   double confidence; /* of the interval, 0.95 */
   uint64_t seed;     /* of the drawn flips */
+  size_t differing;  /* of metrics: rows, or clusters of them, in which the two runs differ; 0: not known */
 } eva_paired_options;
 
 typedef struct eva_paired {

@@ -29,7 +29,13 @@ double eva_mean(const double *values, size_t n) {
   for (size_t i = 0; i < n; i++) {
     eva_sum_add(&sum, values[i]);
   }
-  return n == 0 ? NAN : eva_sum_total(&sum) / (double)n;
+  double mean = n == 0 ? NAN : eva_sum_total(&sum) / (double)n;
+  if (n == 0 || isfinite(mean)) return mean;
+  sum = (eva_sum){0, 0}; /* the sum alone is beyond all doubles */
+  for (size_t i = 0; i < n; i++) {
+    eva_sum_add(&sum, values[i] / (double)n);
+  }
+  return eva_sum_total(&sum);
 }
 
 double eva_variance(const double *values, size_t n) {

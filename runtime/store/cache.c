@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/stop.h"
+
 static const char SQL_FIND[] =
     "SELECT digest, kind, target_id, target_version, trial, request, answer, created_at FROM entries WHERE digest = ?1";
 static const char SQL_KEEP[] =
@@ -34,7 +36,7 @@ struct eva_cache {
 static eva_code begin_patiently(eva_cache *cache, eva_error *error) {
   for (int waited = 0;; waited += RETRY_MS) {
     eva_code code = eva_db_begin(cache->db, error);
-    if (code != EVA_E_BUSY || waited >= EVA_CACHE_OPEN_WAIT_MS) return code;
+    if (code != EVA_E_BUSY || waited >= EVA_CACHE_OPEN_WAIT_MS || eva_stop_asked) return code;
     struct timespec pause = {0, RETRY_MS * 1000000L};
     nanosleep(&pause, NULL);
   }

@@ -233,6 +233,29 @@ static eva_code append(eva_sync *sync, const eva_item *item, eva_error *error) {
   return EVA_OK;
 }
 
+_Static_assert((int)EVA_SYNC_MANY == (int)EVA_ITEMS_AT_ONCE, "what is worth it is what one statement takes");
+
+/* Several items of a first import at once; *done = 0 when one of them is not as simple as that. */
+static eva_code append_many(eva_sync *sync, const eva_item *items, const eva_text *places, int *done,
+                            eva_error *error) {
+  eva_item_digest_text digests[EVA_ITEMS_AT_ONCE];
+  *done = 0;
+  for (int index = 0; index < EVA_ITEMS_AT_ONCE; index++) {
+    const eva_item *item = &items[index];
+    if (eva_item_check(item, error) != EVA_OK) return EVA_OK; /* told when it is put alone */
+    if (eva_item_digest(&sync->writer, item, item->item_id, digests[index].hex, error) != EVA_OK) return EVA_OK;
+  }
+  int64_t position = (sync->change.added + 1) * EVA_POSITION_GAP;
+  eva_code code = eva_items_insert(&sync->writer, items, digests, position, done, error);
+  sync->one_by_one = !*done;
+  for (int index = 0; !code && *done && index < EVA_ITEMS_AT_ONCE; index++) {
+    eva_places_add(&sync->places, ++sync->ordinal, places[index]);
+    count_digest(sync, digests[index].hex);
+    sync->change.added++;
+  }
+  return code;
+}
+
 /* All phases */
 
 eva_code eva_sync_put(eva_sync *sync, const eva_item *item, eva_text where, eva_error *error) {
@@ -255,6 +278,17 @@ eva_code eva_sync_put(eva_sync *sync, const eva_item *item, eva_text where, eva_
   if (code && where.len > 0 && code != EVA_E_EXISTS && !error->where[0]) {
     eva_error cause = *error;
     eva_error_set(error, code, where.data, "%s", cause.message);
+  }
+  return code;
+}
+
+eva_code eva_sync_put_many(eva_sync *sync, const eva_item *items, const eva_text *places, size_t count,
+                           eva_error *error) {
+  eva_code code = EVA_OK;
+  int done = 0, is_first = sync->phase == EVA_SYNC_APPEND && sync->base_version == 0 && !sync->one_by_one;
+  if (is_first && count == EVA_ITEMS_AT_ONCE) code = append_many(sync, items, places, &done, error);
+  for (size_t index = 0; !code && !done && index < count; index++) {
+    code = eva_sync_put(sync, &items[index], places[index], error);
   }
   return code;
 }

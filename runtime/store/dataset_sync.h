@@ -19,6 +19,12 @@ eva_code eva_sync_begin(eva_store *store, const char *dataset_id, eva_text messa
  * EVA_E_BUSY when another process changed the dataset meanwhile: start over. After a failure only abort is allowed. */
 eva_code eva_sync_put(eva_sync *sync, const eva_item *item, eva_text where, eva_error *error);
 
+/* The same as putting one after the other, and quicker for a first import. */
+eva_code eva_sync_put_many(eva_sync *sync, const eva_item *items, const eva_text *places, size_t count,
+                           eva_error *error);
+/* How many of them at once are worth it. */
+enum { EVA_SYNC_MANY = 10 };
+
 /* Removes what was not put, and commits. Both free the sync. */
 eva_code eva_sync_finish(eva_sync *sync, eva_change *change, eva_error *error);
 void eva_sync_abort(eva_sync *sync); /* NULL is fine */

@@ -9,11 +9,13 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/own_pid.h"
 #include "base/secrets.h"
 #include "store/db.h"
 
 enum {
   CACHE_KIB = 5000,
+  CHECKPOINT_PAGES = 4000, /* of the log (16 MB): each checkpoint waits for the disk and writes the indexes again */
   OPEN_WAIT_MS = 2000,     /* how long opening waits for a process that is just switching the journal mode */
   STATEMENT_SLOTS = 512,   /* of the statement cache; a power of two, several times the number of our statements */
   NFS_MAGIC = 0x6969,      /* statfs types of network file systems, where WAL's shared memory does not work */
@@ -26,6 +28,7 @@ struct eva_statement {
   eva_db *db;
   sqlite3_stmt *handle;
   const char *sql; /* the literal's address is the cache key */
+  uint64_t bound[4]; /* bit n (of 256): parameter n was once bound to a value; others are null already */
   pid_t owner;     /* of a statement that is not cached: only this process may end it */
   int read_only;   /* of a statement that is not cached: the authorizer saw nothing but reading */
 };
@@ -47,7 +50,7 @@ struct eva_db {
 
 /* A connection carried over a fork would corrupt the database file: stop at once, whatever is lost. */
 static void check_owner(const eva_db *db) {
-  if (db->owner != getpid()) {
+  if (db->owner != eva_own_pid()) {
     fprintf(stderr, "evalua: process %ld used the database connection of process %ld\n", (long)getpid(),
             (long)db->owner);
     abort();
@@ -114,7 +117,7 @@ static eva_code check_place(const char *url, const eva_db_options *options, cons
   struct stat status;
   if (stat(url, &status) == 0) {
     if (S_ISDIR(status.st_mode)) {
-      return eva_error_set(error, EVA_E_SCHEMA, url, "the %s is a directory; give the path of a file in it", noun);
+      return eva_error_set(error, EVA_E_ARGUMENT, url, "the %s is a directory; give the path of a file in it", noun);
     }
     if (access(url, R_OK) != 0) {
       return eva_error_set(error, EVA_E_IO, url, "the %s cannot be read: %s", noun, strerror(errno));
@@ -152,8 +155,8 @@ static int on_network(const char *path) {
 
 static eva_code configure(eva_db *db, eva_error *error) {
   char pragmas[256];
-  snprintf(pragmas, sizeof pragmas, "PRAGMA cache_size=-%d; PRAGMA mmap_size=0; PRAGMA synchronous=%s;", CACHE_KIB,
-           db->synchronous);
+  snprintf(pragmas, sizeof pragmas, "PRAGMA cache_size=-%d; PRAGMA mmap_size=0; PRAGMA synchronous=%s; "
+           "PRAGMA wal_autocheckpoint=%d;", CACHE_KIB, db->synchronous, CHECKPOINT_PAGES);
   int result = sqlite3_exec(db->handle, pragmas, NULL, NULL, NULL);
   return result == SQLITE_OK ? EVA_OK : fail(db, result, error);
 }
@@ -162,10 +165,10 @@ static eva_code configure(eva_db *db, eva_error *error) {
  * statistics, so that it needs neither locks nor counters around every allocation. */
 static void configure_library(void) {
   static int done;
-  if (done) return;
-  done = 1;
+  if (done++) return;
   sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 1 << 20); /* what a statement of many rows may undo, in memory */
 }
 
 static eva_code open_handle(eva_db *db, const char *url, const eva_db_options *options, eva_error *error) {
@@ -199,6 +202,7 @@ static eva_code open_handle(eva_db *db, const char *url, const eva_db_options *o
 
 eva_code eva_db_open(const char *url, const eva_db_options *options, eva_db **out, eva_error *error) {
   eva_db *db = eva_alloc_zeroed(1, sizeof *db);
+  eva_own_pid_note();
   db->owner = getpid();
   db->in_memory = strcmp(url, ":memory:") == 0;
   db->read_only = options->read_only;
@@ -276,20 +280,27 @@ eva_code eva_db_prepare(eva_db *db, const char *sql, eva_statement **out, eva_er
   return EVA_OK;
 }
 
-void eva_bind_null(eva_statement *statement, int position) { sqlite3_bind_null(statement->handle, position); }
+static uint64_t *bound_word(eva_statement *statement, int position) { return &statement->bound[position / 64 % 4]; }
+
+void eva_bind_null(eva_statement *statement, int position) {
+  if (*bound_word(statement, position) >> position % 64 & 1) sqlite3_bind_null(statement->handle, position);
+}
 
 void eva_bind_int(eva_statement *statement, int position, int64_t value) {
+  *bound_word(statement, position) |= (uint64_t)1 << position % 64;
   sqlite3_bind_int64(statement->handle, position, value);
 }
 
 void eva_bind_double(eva_statement *statement, int position, double value) {
+  *bound_word(statement, position) |= (uint64_t)1 << position % 64;
   sqlite3_bind_double(statement->handle, position, value);
 }
 
 void eva_bind_clean(eva_statement *statement, int position, eva_text text) {
   if (!text.data) {
-    sqlite3_bind_null(statement->handle, position);
+    eva_bind_null(statement, position);
   } else {
+    *bound_word(statement, position) |= (uint64_t)1 << position % 64;
     sqlite3_bind_text64(statement->handle, position, text.data, text.len, SQLITE_STATIC, SQLITE_UTF8);
   }
 }
@@ -297,6 +308,7 @@ void eva_bind_clean(eva_statement *statement, int position, eva_text text) {
 void eva_bind_text(eva_statement *statement, int position, eva_text text) {
   eva_buf clean = {0};
   if (text.data && eva_secrets_redact(text, &clean)) { /* whatever anybody wants to store: no key gets into the file */
+    *bound_word(statement, position) |= (uint64_t)1 << position % 64;
     sqlite3_bind_text64(statement->handle, position, clean.data, clean.len, SQLITE_TRANSIENT, SQLITE_UTF8);
     eva_buf_free(&clean);
   } else {
@@ -318,9 +330,8 @@ eva_code eva_step(eva_statement *statement, int *row, eva_error *error) {
 }
 
 eva_code eva_run(eva_statement *statement, eva_error *error) {
-  int row = 1;
   eva_code code = EVA_OK;
-  while (!code && row) code = eva_step(statement, &row, error);
+  for (int row = 1; !code && row;) code = eva_step(statement, &row, error);
   return code;
 }
 

@@ -14,6 +14,26 @@ static const char SQL_INSERT[] =
     "input, ground_truth, context, expected_trajectory, steps, output, metadata, tags, scorers, expect, tool_mocks, "
     "source) VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) "
     "ON CONFLICT DO NOTHING";
+#define ROW(KEY, ID, POSITION, AUTO, DIGEST, A, B, C, D, E, F, G, H, I, J, K, L)                                    \
+  "(?" #KEY ", ?1, ?" #ID ", ?2, NULL, NULL, ?" #POSITION ", ?" #AUTO ", ?" #DIGEST ", ?" #A ", ?" #B ", ?" #C      \
+  ", ?" #D ", ?" #E ", ?" #F ", ?" #G ", ?" #H ", ?" #I ", ?" #J ", ?" #K ", ?" #L ")"
+/* EVA_ITEMS_AT_ONCE rows: in one statement they cost two thirds of what they cost one by one. */
+static const char SQL_INSERT_MANY[] =
+    "INSERT INTO items (item_key, dataset_id, item_id, valid_from, valid_to, span_node, position, auto_id, digest, "
+    "input, ground_truth, context, expected_trajectory, steps, output, metadata, tags, scorers, expect, tool_mocks, "
+    "source) VALUES "
+    ROW(3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19) ", "
+    ROW(20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36) ", "
+    ROW(37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53) ", "
+    ROW(54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70) ", "
+    ROW(71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87) ", "
+    ROW(88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104) ", "
+    ROW(105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121) ", "
+    ROW(122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138) ", "
+    ROW(139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155) ", "
+    ROW(156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172)
+    " ON CONFLICT DO NOTHING";
+static const char SQL_REMOVE_FROM[] = "DELETE FROM items WHERE item_key >= ?1";
 static const char SQL_CLOSE[] = "UPDATE items SET valid_to = ?2, span_node = ?3 WHERE item_key = ?1";
 static const char SQL_COPY[] =
     "INSERT INTO items (item_key, dataset_id, item_id, valid_from, valid_to, span_node, position, auto_id, digest, "
@@ -126,6 +146,43 @@ eva_code eva_item_insert(eva_item_writer *writer, const eva_item *item, eva_text
   *inserted = eva_changes(writer->store->db) == 1;
   if (*inserted) *item_key = writer->next_key++;
   return EVA_OK;
+}
+
+static void bind_row(eva_statement *insert, int at, int64_t key, const eva_item *item, const char *digest,
+                     int64_t position) {
+  eva_bind_int(insert, at, key);
+  eva_bind_text(insert, at + 1, item->item_id);
+  eva_bind_int(insert, at + 2, position);
+  eva_bind_int(insert, at + 3, item->auto_id != 0);
+  eva_bind_string(insert, at + 4, digest);
+  for (int field = 0; field < EVA_ITEM_FIELD_COUNT; field++) eva_bind_text(insert, at + 5 + field, item->fields[field]);
+}
+
+eva_code eva_items_insert(eva_item_writer *writer, const eva_item items[EVA_ITEMS_AT_ONCE],
+                          const eva_item_digest_text digests[EVA_ITEMS_AT_ONCE], int64_t position, int *inserted,
+                          eva_error *error) {
+  enum { FIRST = 3, PARAMETERS = 5 + EVA_ITEM_FIELD_COUNT };
+  eva_statement *statement = NULL;
+  *inserted = 0;
+  eva_code code = eva_store_prepare(writer->store, SQL_INSERT_MANY, &statement, error);
+  if (code) return code;
+  eva_bind_string(statement, 1, writer->dataset_id);
+  eva_bind_int(statement, 2, writer->version);
+  for (int index = 0; index < EVA_ITEMS_AT_ONCE; index++) {
+    bind_row(statement, FIRST + index * PARAMETERS, writer->next_key + index, &items[index], digests[index].hex,
+             position + index * EVA_POSITION_GAP);
+  }
+  code = eva_run(statement, error);
+  if (code) return code;
+  *inserted = eva_changes(writer->store->db) == EVA_ITEMS_AT_ONCE;
+  if (*inserted) {
+    writer->next_key += EVA_ITEMS_AT_ONCE;
+    return EVA_OK;
+  }
+  code = eva_store_prepare(writer->store, SQL_REMOVE_FROM, &statement, error);
+  if (code) return code;
+  eva_bind_int(statement, 1, writer->next_key);
+  return eva_run(statement, error);
 }
 
 eva_code eva_item_close(eva_item_writer *writer, int64_t item_key, int64_t valid_from, eva_error *error) {

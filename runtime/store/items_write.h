@@ -32,6 +32,15 @@ eva_code eva_item_digest(eva_item_writer *writer, const eva_item *item, eva_text
 /* Inserts a row of the new version; *inserted is 0 when that id was already written in this version. */
 eva_code eva_item_insert(eva_item_writer *writer, const eva_item *item, eva_text item_id, const char *digest,
                          int64_t position, int64_t *item_key, int *inserted, eva_error *error);
+/* The same for several rows, whose positions follow each other with the gap: all of them, or none when one of their ids
+ * was already written in this version. */
+enum { EVA_ITEMS_AT_ONCE = 10 };
+typedef struct eva_item_digest_text {
+  char hex[EVA_SHA256_TEXT_SIZE];
+} eva_item_digest_text;
+eva_code eva_items_insert(eva_item_writer *writer, const eva_item items[EVA_ITEMS_AT_ONCE],
+                          const eva_item_digest_text digests[EVA_ITEMS_AT_ONCE], int64_t position, int *inserted,
+                          eva_error *error);
 /* Ends a row: it belongs to no version from the new one on. */
 eva_code eva_item_close(eva_item_writer *writer, int64_t item_key, int64_t valid_from, eva_error *error);
 /* Ends a row and puts a copy with another position in its place. */

@@ -1,5 +1,5 @@
 /* Two runs side by side. Runs of the same items walk in step by position; as soon as they part, both are read again
- * sorted by item id and merged. */
+ * sorted by item id and merged, and the pairs are put back into item order. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,10 +7,12 @@
 #include "store/score_sets.h"
 #include "store/store_private.h"
 
-/* Columns: item id, its row, the score, whether the score counts, the eva_failure; of a run with trials also the status
- * of the score and whether it passed. Every side has a literal of its own, because two of them run at the same time. */
+/* Columns: item id, its row, its place, the score, whether the score counts, the eva_failure; of a run with trials also
+ * the status of the score and whether it passed. Every side has a literal of its own, because two of them run at the
+ * same time. */
 #define SCORED                                                                                                      \
-  "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, 0 "  \
+  "SELECT s.item_id, s.item_key, s.position, c.score, "                                                             \
+  "CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, 0 "                                         \
   "FROM selections s LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "      \
   "c.scorer_id = ?2 AND c.step_id = ?3 AND c.score_set = ?4 WHERE s.experiment_id = ?1 "
 /* Whether a result did not pass, by the run's own scorers or by those of the set ?2. */
@@ -19,12 +21,14 @@
   "(SELECT MIN(p.passed) FROM scores p WHERE p.experiment_id = r.experiment_id AND p.position = r.position AND "    \
   "p.score_set = ?2) = 0"
 #define PRESENT(FAILS)                                                                                              \
-  "SELECT s.item_id, s.item_key, NULL, 0, CASE r.status WHEN 'ok' THEN CASE WHEN " FAILS " THEN 1 ELSE 0 END "      \
+  "SELECT s.item_id, s.item_key, s.position, NULL, 0, "                                                             \
+  "CASE r.status WHEN 'ok' THEN CASE WHEN " FAILS " THEN 1 ELSE 0 END "                                             \
   "WHEN 'timeout' THEN 3 WHEN 'limited' THEN 4 ELSE 2 END FROM results r JOIN selections s "                        \
   "ON s.experiment_id = r.experiment_id AND s.position = r.position "                                               \
   "WHERE r.experiment_id = ?1 AND r.status <> 'skipped' "
 #define TRIALS                                                                                                      \
-  "SELECT s.item_id, s.item_key, c.score, CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, "    \
+  "SELECT s.item_id, s.item_key, s.position, c.score, "                                                             \
+  "CASE WHEN c.status = 'ok' AND c.score IS NOT NULL THEN 1 ELSE 0 END, "                                           \
   "CASE WHEN r.status IS NULL THEN -1 WHEN r.status = 'ok' THEN 0 ELSE 2 END, c.status, c.passed "                  \
   "FROM selections s LEFT JOIN results r ON r.experiment_id = s.experiment_id AND r.position = s.position "         \
   "LEFT JOIN scores c ON c.experiment_id = s.experiment_id AND c.position = s.position AND "                        \
@@ -53,6 +57,7 @@ typedef struct run_side {
   int has_item; /* the fields below are an item */
   eva_buf id;
   int64_t item_key;
+  int64_t position; /* of the first trial */
   int kind;
   int scored;
   double score; /* the trials reduced */
@@ -88,7 +93,7 @@ static eva_code open_side(eva_store *store, const eva_pair_query *query, int ind
 
 /* One row is one trial. */
 static void add_trial(run_side *side) {
-  enum { COLUMN_SCORE = 2, COLUMN_SCORED, COLUMN_FAILURE, COLUMN_STATUS, COLUMN_PASSED };
+  enum { COLUMN_SCORE = 3, COLUMN_SCORED, COLUMN_FAILURE, COLUMN_STATUS, COLUMN_PASSED };
   int failure = (int)eva_column_int(side->rows, COLUMN_FAILURE);
   int scored = (int)eva_column_int(side->rows, COLUMN_SCORED);
   if (scored) eva_fold_score(&side->fold, eva_column_double(side->rows, COLUMN_SCORE));
@@ -126,6 +131,7 @@ static eva_code next_item(run_side *side, eva_error *error) {
   eva_buf_clear(&side->id);
   eva_buf_add(&side->id, id.data, id.len);
   side->item_key = eva_column_int(side->rows, 1);
+  side->position = eva_column_int(side->rows, 2);
   side->failure = EVA_FAILURE_NONE;
   side->score_rows = 0;
   eva_fold_clear(&side->fold);
@@ -154,6 +160,7 @@ static eva_pair *add_pair(eva_pairs *pairs, const run_side *item, eva_pair_side 
   pair->id_start = pairs->ids.len;
   pair->id_len = item->id.len;
   pair->side = side;
+  pair->position = item->position;
   eva_buf_add(&pairs->ids, item->id.data, item->id.len);
   return pair;
 }
@@ -167,6 +174,7 @@ static void fill_baseline(eva_pair *pair, const run_side *item) {
 
 static void fill_candidate(eva_pair *pair, const run_side *item) {
   pair->candidate_key = item->item_key;
+  pair->position = item->position;
   pair->candidate_scored = item->scored;
   pair->candidate_failure = item->failure;
   pair->candidate = item->scored ? item->score : 0;
@@ -231,6 +239,14 @@ static eva_code mark_changed(eva_store *store, eva_pairs *pairs, eva_error *erro
   return code;
 }
 
+/* The candidate's items in its order, then those that only the baseline has in its own. */
+static int compare_places(const void *left, const void *right) {
+  const eva_pair *a = left, *b = right;
+  int a_is_gone = a->side == EVA_PAIR_ONLY_BASELINE, b_is_gone = b->side == EVA_PAIR_ONLY_BASELINE;
+  if (a_is_gone != b_is_gone) return a_is_gone - b_is_gone;
+  return (a->position > b->position) - (a->position < b->position);
+}
+
 eva_code eva_pairs_load(eva_store *store, const eva_pair_query *query, eva_pairs *pairs, eva_error *error) {
   int parted = 0;
   pairs->count = 0;
@@ -240,6 +256,7 @@ eva_code eva_pairs_load(eva_store *store, const eva_pair_query *query, eva_pairs
     pairs->count = 0;
     eva_buf_clear(&pairs->ids);
     code = load(store, query, 1, pairs, &parted, error);
+    if (!code) qsort(pairs->list, pairs->count, sizeof *pairs->list, compare_places);
   }
   if (code) return code;
   eva_store_pin(store);

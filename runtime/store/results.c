@@ -27,10 +27,6 @@ static const char *const SQL_LIST[] = BOTH(LIST, "?6");
 static const char SQL_SCORES[] =
     "SELECT scorer_id, scorer_name, step_id, status, score, label, passed, reason, error, metadata, latency_ms "
     "FROM scores WHERE experiment_id = ?1 AND position = ?3 AND " IN_SET " ORDER BY scorer_id, step_id";
-#define COUNT_RESULTS(PASSED)                                                                                      \
-  "SELECT q.status, q.passed, COUNT(*) FROM (SELECT r.status AS status, " PASSED " AS passed FROM results r "       \
-  "WHERE r.experiment_id = ?1) q GROUP BY q.status, q.passed"
-static const char *const SQL_COUNTS[] = BOTH(COUNT_RESULTS, "?2");
 static const char SQL_VALUES[] =
     "SELECT status, score, label, passed FROM scores WHERE experiment_id = ?1 AND scorer_id = ?3 AND step_id = ?4 AND "
     "score_set = ?2 ORDER BY position";
@@ -44,15 +40,15 @@ static const char SQL_TRIAL_VALUES[] =
   "SELECT r.item_id, r.status, " PASSED " FROM results r WHERE r.experiment_id = ?1 ORDER BY r.position"
 static const char *const SQL_TRIALS[] = BOTH(TRIAL_LIST, "?2");
 static const char SQL_KEYS[] =
-    "SELECT scorer_id, step_id, MAX(scorer_name), SUM(CASE WHEN status = 'ok' THEN 1 ELSE 0 END), "
-    "SUM(CASE WHEN status = 'unscored' THEN 1 ELSE 0 END), SUM(CASE WHEN status = 'error' THEN 1 ELSE 0 END) "
-    "FROM scores WHERE experiment_id = ?1 AND " IN_SET " GROUP BY scorer_id, step_id ORDER BY scorer_id, step_id";
+    "SELECT scorer_id, step_id, scorer_name, status, score, label, passed FROM scores WHERE experiment_id = ?1 "
+    "AND " IN_SET " ORDER BY position";
 static const char SQL_LATENCIES[] =
-    "SELECT latency_ms FROM results WHERE experiment_id = ?1 AND latency_ms IS NOT NULL AND status <> 'skipped' "
-    "ORDER BY position";
+    "SELECT latency_ms, item_id FROM results WHERE experiment_id = ?1 AND latency_ms IS NOT NULL "
+    "AND status <> 'skipped' ORDER BY position";
 static const char SQL_CACHE_COUNTS[] =
     "SELECT SUM(cache_hits), SUM(cache_misses) FROM results WHERE experiment_id = ?1 AND cache_hits IS NOT NULL";
-static const char SQL_USAGES[] = "SELECT usage FROM results WHERE experiment_id = ?1 AND usage IS NOT NULL";
+static const char SQL_USAGES[] =
+    "SELECT usage, item_id FROM results WHERE experiment_id = ?1 AND usage IS NOT NULL";
 
 const eva_column eva_result_columns[EVA_RESULT_COLUMN_COUNT] = {
     {"position", 'i'},        {"item_id", 't'},         {"item_version", 'i'}, {"trial", 'i'},
@@ -116,10 +112,6 @@ eva_code eva_score_list(eva_store *store, const char *experiment_id, int64_t pos
   return EVA_OK;
 }
 
-eva_code eva_result_counts(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error) {
-  return prepare_of(store, SQL_COUNTS, 2, experiment_id, rows, error);
-}
-
 eva_code eva_score_values(eva_store *store, const char *experiment_id, eva_text scorer_id, eva_text step_id,
                           eva_statement **rows, eva_error *error) {
   return prepare_scorer(store, SQL_VALUES, experiment_id, scorer_id, step_id, rows, error);
@@ -138,7 +130,8 @@ int eva_trial_passed(const eva_fold *fold, eva_statement *row, int status, int s
   if (!eva_column_is_null(row, passed)) return eva_column_int(row, passed) != 0;
   if (!eva_reducer_counts(fold->reduction.reducer)) return -1;
   if (!eva_text_equal(eva_column_text(row, status), EVA_TEXT_LITERAL("ok"))) return 0;
-  return !eva_column_is_null(row, score) && eva_column_double(row, score) >= 1;
+  if (eva_column_is_null(row, score)) return -1; /* a label alone says nothing of passing */
+  return eva_column_double(row, score) >= 1;
 }
 
 eva_code eva_score_keys(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error) {

@@ -25,8 +25,6 @@ eva_code eva_result_list(eva_store *store, const char *experiment_id, const eva_
                          eva_statement **rows, eva_error *error);
 eva_code eva_score_list(eva_store *store, const char *experiment_id, int64_t position, eva_statement **rows,
                         eva_error *error);
-/* Columns: status, passed (may be null), count. */
-eva_code eva_result_counts(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
 /* Columns: status, score, label, passed; in item order. */
 eva_code eva_score_values(eva_store *store, const char *experiment_id, eva_text scorer_id, eva_text step_id,
                           eva_statement **rows, eva_error *error);
@@ -38,7 +36,7 @@ eva_code eva_trial_values(eva_store *store, const char *experiment_id, eva_text 
 eva_code eva_trial_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
 /* Whether one trial passed, as reducers count it: its own word, else a full score. 1, 0 or -1 for unknown. */
 int eva_trial_passed(const eva_fold *fold, eva_statement *row, int status, int score, int passed);
-/* Columns: scorer_id, step_id, scorer_name, count of ok, unscored, error. By scorer. */
+/* Of every score, in item order: scorer_id, step_id, scorer_name, status, score, label, passed. */
 eva_code eva_score_keys(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
 /* Column: latency_ms of everything that ran, in item order. */
 eva_code eva_latency_list(eva_store *store, const char *experiment_id, eva_statement **rows, eva_error *error);
@@ -60,6 +58,7 @@ typedef enum eva_failure {
 typedef struct eva_pair {
   size_t id_start, id_len;               /* of the item id, in eva_pairs.ids */
   int64_t baseline_key, candidate_key;   /* the item's rows */
+  int64_t position;                      /* of its first trial, in the candidate where that has it */
   double baseline, candidate;            /* scores, the trials reduced */
   int baseline_scored, candidate_scored; /* whether there is one */
   eva_failure baseline_failure, candidate_failure; /* not with a scorer */
@@ -68,7 +67,7 @@ typedef struct eva_pair {
 } eva_pair;
 
 typedef struct eva_pairs {
-  eva_pair *list; /* in item order, by item id if the two runs differ in it */
+  eva_pair *list; /* in the candidate's item order, what only the baseline has after it */
   size_t count, room;
   eva_buf ids;
 } eva_pairs;

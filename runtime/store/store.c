@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/stop.h"
 #include "store/dataset_sync.h"
 #include "store/store_private.h"
 
@@ -32,7 +33,7 @@ static eva_code begin_patiently(eva_store *store, eva_error *error) {
   for (int waited = 0;; waited += RETRY_MS) {
     eva_code code = eva_db_begin(store->db, error);
     if (code != EVA_E_BUSY) return code;
-    if (waited >= store->timeout_ms) {
+    if (waited >= store->timeout_ms || eva_stop_asked) {
       return eva_error_set(error, EVA_E_BUSY, eva_db_path(store->db),
                            "the store stayed locked by another process for %g s (store_timeout)", waited / 1000.0);
     }
@@ -43,7 +44,7 @@ static eva_code begin_patiently(eva_store *store, eva_error *error) {
 /* Without WAL a commit waits for readers; up to store_timeout. */
 static eva_code commit_patiently(eva_store *store, eva_error *error) {
   eva_code code = eva_db_try_commit(store->db, error);
-  for (int waited = 0; code == EVA_E_BUSY && waited < store->timeout_ms; waited += RETRY_MS) {
+  for (int waited = 0; code == EVA_E_BUSY && waited < store->timeout_ms && !eva_stop_asked; waited += RETRY_MS) {
     sleep_ms(RETRY_MS);
     code = eva_db_try_commit(store->db, error);
   }

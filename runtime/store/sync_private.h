@@ -26,6 +26,7 @@ struct eva_sync {
   eva_buf message, id;
   eva_change change;
   eva_item_writer writer; /* from the first difference on */
+  int one_by_one; /* APPEND: some ids come twice */
 
   /* COMPARE: the next stored row. */
   eva_statement *stored;

@@ -5,6 +5,7 @@ local json = require "evalua.json"
 local run_sheet = require "evalua.run_sheet"
 local summary = require "evalua.summary"
 local sys = require "evalua.native.sys"
+local trials = require "evalua.trials"
 
 local baseline = {}
 
@@ -38,13 +39,24 @@ local ENDING = ".baseline.json"
 ---@return string
 function baseline.file_name(experiment_name) return (experiment_name:gsub("[%c%s/\\:*?\"<>|]", "-")) .. ENDING end
 
+local BEGINNING_BYTES = 256 -- in which a baseline says that it is one
+
+-- True for a file that says of itself that it is a baseline, whatever its name.
+local function is_baseline(path)
+  if sys.exists(path) ~= "file" then return false end
+  local file = io.open(path, "rb")
+  local beginning = file and file:read(BEGINNING_BYTES) or ""
+  if file then file:close() end
+  return beginning:find('^%s*{%s*"format"%s*:%s*"evalua baseline"') ~= nil
+end
+
 ---True where `text` means a file and not another kind of REF.
 ---@param text string
 ---@return boolean
 function baseline.is_file_name(text)
   local path = text:match("^(.*)%[[^%[%]]*%]$") or text
   return path:match("%.json$") ~= nil or text:match("%.json$") ~= nil or path:find("/", 1, true) ~= nil
-    and sys.exists(path) == "file"
+    and sys.exists(path) == "file" or is_baseline(path)
 end
 
 -- Reading ----------------------------------------------------------------------------------------------------------
@@ -88,18 +100,8 @@ end
 local function entry_of(path, found, position)
   local where = ("variants[%d]"):format(position)
   local function damaged(what) fail.usage("%s: the baseline is damaged: %s %s", path, where, what) end
-  if type(found) ~= "table" or json.is_array(found) then damaged("is no object") end
-  local dataset, target = present(found.dataset), present(found.target) or {}
-  if type(dataset) ~= "table" or not is_text(dataset.name) then damaged("names no dataset") end
-  if type(target) ~= "table" then damaged("has a target that is no object") end
-  if not json.is_array(found.scorers) then damaged("has no list of scorers") end
-  for _, scorer in ipairs(found.scorers) do
-    if type(scorer) ~= "table" or not is_text(scorer.id) then damaged("has a scorer without an id") end
-  end
-  local metrics = present(found.metrics)
-  for _, metric in ipairs(metrics or {}) do
-    if type(metric) ~= "table" or not is_text(metric.id) then damaged("has a metric without an id") end
-  end
+  local wrong = require("evalua.baseline_check").problem(found)
+  if wrong then damaged(wrong) end
   local sheet, problem = run_sheet.of_list(present(found.items))
   if not sheet then damaged(problem) end
   local count = found.item_count
@@ -108,9 +110,9 @@ local function entry_of(path, found, position)
       #sheet.order))
   end
   return {
-    variant = present(found.variant), completed_at = present(found.completed_at), git = present(found.git),
-    dataset = dataset, target = target, trials = present(found.trials), scorers = found.scorers,
-    latency_ms = present(found.latency_ms), usage = present(found.usage), sheet = sheet, metrics = metrics,
+    variant = found.variant, completed_at = found.completed_at, git = found.git,
+    dataset = found.dataset, target = found.target or {}, trials = found.trials, scorers = found.scorers,
+    latency_ms = found.latency_ms, usage = found.usage, sheet = sheet, metrics = present(found.metrics),
   }
 end
 
@@ -269,20 +271,37 @@ local function metrics_of(record)
   return #list > 0 and list or nil
 end
 
+-- The values of an accessor in the trials of an item, by trial.
+local function values_of_trials(rows, column)
+  local value, list, found, last = require("evalua.metric_rows").value, json.array {}, false, 0
+  for _, row in ipairs(rows) do
+    local of_trial = value(row, column)
+    found = found or of_trial ~= false
+    for trial = last + 1, row.trial do list[trial] = json.null end
+    last = row.trial
+    if of_trial then list[last] = of_trial end
+  end
+  return found and list or nil
+end
+
 -- A function that keeps, of each item, what the run's metrics measure and neither item nor scores say; nil for none.
+-- Of several trials the scores are reduced, so theirs are kept too.
 local function value_keeper(record)
   local metrics, metric_rows = require "evalua.metrics", require "evalua.metric_rows"
-  local wanted = {}
+  local is_repeated, wanted = trials.of_record(record) ~= nil, {}
   for _, definition in ipairs(summary.decoded(record.metrics) or {}) do
     local metric = metrics.of_definition(definition)
     for _, column in ipairs(metric and metric.columns or {}) do
-      if not metrics.is_of_item(column) and not metrics.is_of_score(column) then wanted[column] = true end
+      if not metrics.is_of_item(column) and (is_repeated or not metrics.is_of_score(column)) then
+        wanted[column] = true
+      end
     end
   end
   if next(wanted) == nil then return nil end
-  return function(row, entry)
+  return function(rows, entry)
     for column in next, wanted do
-      local value = metric_rows.value(row, column)
+      local value
+      if is_repeated then value = values_of_trials(rows, column) else value = metric_rows.value(rows[1], column) end
       if value then
         entry.values = entry.values or {}
         entry.values[column] = value

@@ -29,13 +29,15 @@ function methods:experiment(id)
   return self.real:experiment(id)
 end
 
-local function counts_of(sheet)
-  local counts = { ok = 0, error = 0, timeout = 0, limited = 0, skipped = 0, passed = 0, not_passed = 0,
-    total = #sheet.order }
+local function counts_of(sheet, left_out)
+  local counts = { ok = 0, error = 0, timeout = 0, limited = 0, skipped = 0, passed = 0, not_passed = 0, total = 0 }
   for _, row in ipairs(sheet.order) do
-    counts[row.status] = counts[row.status] + 1
-    if row.passed == true then counts.passed = counts.passed + 1 end
-    if row.passed == false then counts.not_passed = counts.not_passed + 1 end
+    if not (left_out and left_out[row.id]) then
+      counts.total = counts.total + 1
+      counts[row.status] = counts[row.status] + 1
+      if row.passed == true then counts.passed = counts.passed + 1 end
+      if row.passed == false then counts.not_passed = counts.not_passed + 1 end
+    end
   end
   return counts
 end
@@ -46,10 +48,10 @@ function methods:status_counts(id)
   return counts_of(record.baseline_entry.sheet)
 end
 
-function methods:item_counts(id, reduction)
+function methods:item_counts(id, reduction, left_out)
   local record = records[id]
-  if not record then return self.real:item_counts(id, reduction) end
-  local counts = counts_of(record.baseline_entry.sheet)
+  if not record then return self.real:item_counts(id, reduction, left_out) end
+  local counts = counts_of(record.baseline_entry.sheet, left_out)
   counts.trials = counts_of(record.baseline_entry.sheet)
   return counts
 end
@@ -70,17 +72,17 @@ function methods:reviewers(id)
   return self.real:reviewers(id)
 end
 
-function methods:latencies(id)
+function methods:latencies(id, left_out)
   if records[id] then return stats.vector {} end
-  return self.real:latencies(id)
+  return self.real:latencies(id, left_out)
 end
 
 -- What a file keeps of the latencies; nil for runs of the store.
 function methods.latency_summary(_, id) return records[id] and records[id].baseline_entry.latency_ms end
 
-function methods:usage(id)
+function methods:usage(id, left_out)
   if records[id] then return records[id].baseline_entry.usage end
-  return self.real:usage(id)
+  return self.real:usage(id, left_out)
 end
 
 local function definition_of(record, key)

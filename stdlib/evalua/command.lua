@@ -40,7 +40,7 @@ local schema = options.schema("eval.command", {
   { "timeout", "duration", help = "for one item; the program is killed" },
   { "cache", "boolean|string", enum = cache.option.enum,
     help = "true: answers are kept and used again, in the run's mode or else \"use\"" },
-  { "max_output", "integer", default = command.output_bytes, min = 1, help = "limit output_bytes for one item" },
+  { "max_output", "size", default = command.output_bytes, help = "limit output_bytes for one item" },
   { "version", "text|number", help = "stands for the definition instead of its digest" },
 })
 
@@ -60,7 +60,7 @@ local fail = failure.raise
 ---@field ready? fun(read_line: fun(): string?)
 ---@field timeout? number|string
 ---@field cache? boolean|"off"|"use"|"refresh"|"replay"
----@field max_output? integer
+---@field max_output? integer|string
 ---@field version? string|number
 
 -- ---- both modes ----
@@ -105,15 +105,19 @@ end
 
 -- ---- oneshot ----
 
+-- What a function of the target returned, which is a string or a mistake.
+local function checked_text(spec, option, value, wanted)
+  if type(value) == "string" then return value end
+  fail {
+    message = ("%s: the %s function returned a %s; it has to return %s, a string"):format(spec.label, option,
+      type(value), wanted),
+    code = "bad_input",
+  }
+end
+
 local function encode_input(spec, input, item)
   if type(spec.stdin) == "function" then
-    local value = spec.stdin(input, item)
-    if type(value) == "string" then return value end
-    fail {
-      message = ("%s: the stdin function returned a %s; it has to return the text for stdin, a string"):format(
-        spec.label, type(value)),
-      code = "bad_input",
-    }
+    return checked_text(spec, "stdin", (spec.stdin(input, item)), "the text for stdin")
   end
   if spec.stdin == "text" and type(input) == "string" then return input end
   return json.encode(input)
@@ -252,13 +256,7 @@ end
 -- What is sent for an item; of the JSON lines protocol without the id.
 local function request_text(spec, input, item)
   if not spec.request then return json.encode(input == nil and json.null or input) end
-  local request = spec.request(input, item)
-  if type(request) == "string" then return request end
-  fail {
-    message = ("%s: the request function returned a %s; it has to return the line to send, a string"):format(
-      spec.label, type(request)),
-    code = "bad_input",
-  }
+  return checked_text(spec, "request", (spec.request(input, item)), "the line to send")
 end
 
 local function ask_json_lines(spec, child, request)

@@ -7,6 +7,7 @@ local compare_metrics = require "evalua.compare_metrics"
 local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local stats = require "evalua.native.stats"
+local strict = require "evalua.strict"
 local summary = require "evalua.summary"
 local trials = require "evalua.trials"
 
@@ -15,13 +16,14 @@ local compare = {}
 compare.FIELDS = {
   "baseline", "candidate", "warnings", "version_mismatch", "items", "scorers", "metrics", "success_rate", "latency_ms",
   "usage", "regressions", "improvements", "new_failures", "new_failure_count", "verdict", "slices", "where", "cluster",
-  "failed",
+  "failed", "whole_runs",
 }
 
 compare.SCORER_FIELDS = {
   "scorer_id", "step_id", "name", "metric", "kind", "higher_is_better", "n", "n_one_sided", "only_in",
   "baseline_mean", "candidate_mean", "delta", "stderr", "ci", "test", "p_value", "p_adjusted", "effect_size", "mde",
   "improved", "regressed", "same", "clusters", "margin", "alpha", "confidence", "verdict", "problem",
+  "labels",
 }
 
 ---@class evalua.compare_options
@@ -227,9 +229,10 @@ local function compare_scorer(context, pair)
     { before = before, after = after, ids = ids }, context.options.limit)
   local comparable = context.comparison.items.paired - #context.comparison.items.changed
   entry.n_one_sided = math.max(0, comparable - entry.n)
-  if entry.n == 0 then
+  if entry.n == 0 then entry.labels = require("evalua.compare_labels").entry(context, pair.key) end
+  if entry.n == 0 and not entry.labels then
     warnings[#warnings + 1] = ("scorer %s has no item with a score in both runs"):format(pair.key)
-  elseif entry.n_one_sided > 0 then
+  elseif entry.n > 0 and entry.n_one_sided > 0 then
     warnings[#warnings + 1] = ("scorer %s: %d of %d common items have no score in both runs"):format(pair.key,
       entry.n_one_sided, comparable)
   end
@@ -387,8 +390,10 @@ local function compare_scores(context)
   end
   comparison.metrics = compare_metric_entries(context, is_wanted)
   if options.scorer and #order == 0 and not comparison.metrics then
-    local named = type(options.scorer) == "table" and table.concat(options.scorer, ", ") or options.scorer
-    error(('scorer "%s" is in neither run'):format(named), 0)
+    local wanted, ids = type(options.scorer) == "table" and options.scorer or { options.scorer }, {}
+    for position, pair in ipairs(scorer_pairs(context.store, context.baseline, context.candidate,
+      function() return true end)) do ids[position] = pair.key end
+    fail.usage('scorer "%s" is in neither run%s', table.concat(wanted, ", "), strict.hint(wanted[1], ids, "scorers"))
   end
   if options.gated then adjust_gated(comparison, order, options.gated) end
   if #order > 1 then
@@ -403,7 +408,8 @@ end
 ---@param candidate table a record of the store
 ---@param given evalua.compare_options|nil
 ---@return table comparison {baseline, candidate, warnings, version_mismatch, items, scorers, metrics, success_rate,
----  latency_ms, usage, regressions, improvements, new_failures, slices, verdict}
+---  latency_ms, usage, regressions, improvements, new_failures, slices, verdict}; whole_runs: true where latency_ms and
+---  usage are of all items of both runs, though they are not the same
 ---@return table context for compare.part
 function compare.pair(store, baseline, candidate, given)
   local options = settle(given)
@@ -422,7 +428,8 @@ function compare.pair(store, baseline, candidate, given)
   compare_scores(context)
   compare_items.put_new_failures(context, facts.candidate.counts, reductions_of(context))
   context.pairs = nil
-  compare_items.put_facts(comparison, facts.baseline, facts.candidate)
+  local common = compare_items.common_facts(context, facts)
+  compare_items.put_facts(comparison, common.baseline, common.candidate)
   comparison.verdict = overall(comparison)
   if options.by then comparison.slices = require("evalua.compare_slices").build(context, options.by) end
   return comparison, context
@@ -516,12 +523,21 @@ function compare.scorer_keys(comparison) return compare.keys(comparison.scorers)
 
 local NULL_SCORER_FIELDS = { "baseline_mean", "candidate_mean", "delta", "ci", "test", "p_value", "effect_size", "mde" }
 
+local function labels_for_json(labels)
+  local shown = {}
+  for name, value in next, labels do shown[name] = value end
+  shown.changes = json.array(labels.changes)
+  if shown.kappa == nil then shown.kappa = json.null end
+  return shown
+end
+
 local function entries_for_json(entries)
   local copies = {}
   for key, entry in next, entries do
     local shown = {}
     for name, value in next, entry do shown[name] = value end
     for _, name in ipairs(NULL_SCORER_FIELDS) do if shown[name] == nil then shown[name] = json.null end end
+    if shown.labels then shown.labels = labels_for_json(shown.labels) end
     copies[key] = shown
   end
   return copies
@@ -541,6 +557,8 @@ function compare.for_json(comparison)
   for _, name in ipairs { "version_mismatch", "latency_ms" } do
     if copy[name] == nil then copy[name] = json.null end
   end
+  copy.success_rate = compare_items.sides_for_json(comparison.success_rate)
+  if comparison.latency_ms then copy.latency_ms = compare_items.sides_for_json(comparison.latency_ms) end
   copy.usage = compare_items.usage_for_json(comparison.usage)
   copy.scorers = entries_for_json(comparison.scorers)
   copy.metrics = comparison.metrics and entries_for_json(comparison.metrics)

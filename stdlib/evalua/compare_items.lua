@@ -254,10 +254,49 @@ function compare_items.facts(store, record, within)
     usage = store.usage and store:usage(record.id) or nil }
 end
 
+-- Of the items that both runs have alike: what is not among them is left out, and a skipped item has no outcome.
+local function common_facts(store, record, left_out)
+  local reduction = trials.of_record(record) or { trials = 1, reducer = "mean" }
+  local found = must(store:item_counts(record.id, reduction, left_out))
+  local counts = {}
+  for _, name in ipairs(STATUSES) do counts[name] = found[name] or 0 end
+  counts.total = (found.total or 0) - counts.skipped
+  return { counts = counts, latency = summary.of_latencies(must(store:latencies(record.id, left_out))),
+    usage = store:usage(record.id, left_out) }
+end
+
+---What the two runs came to on the items that both have alike, so that a run over more of them does not seem slower or
+---dearer. A baseline file keeps latency and usage of its whole run; then those of both runs are whole.
+---@param context table of evalua.compare
+---@param whole { baseline: table, candidate: table } facts of the whole runs, or of the part that is compared
+---@return { baseline: table, candidate: table }
+function compare_items.common_facts(context, whole)
+  local items, within = context.comparison.items, context.options.within
+  if #items.changed + #items.only_baseline + #items.only_candidate == 0 then return whole end
+  local found, has_file = {}, context.baseline.baseline_file or context.candidate.baseline_file
+  for side, only in next, { baseline = items.only_baseline, candidate = items.only_candidate } do
+    local left_out = {}
+    for _, ids in ipairs { only, items.changed } do for _, id in ipairs(ids) do left_out[id] = true end end
+    if within then
+      found[side] = part_facts(context.store, context[side], function(id) return within(id) and not left_out[id] end)
+    elseif context.store.item_counts then
+      found[side] = common_facts(context.store, context[side], left_out)
+    else
+      return whole
+    end
+    if has_file then found[side].latency, found[side].usage = whole[side].latency, whole[side].usage end
+  end
+  context.comparison.whole_runs = has_file and not within or nil
+  return found
+end
+
 local function difference(before, after)
   local delta = {}
   for name, value in next, before or {} do
-    if type(value) == "number" and after and type(after[name]) == "number" then delta[name] = after[name] - value end
+    if type(value) == "number" and after and type(after[name]) == "number" then
+      local change = after[name] - value
+      if math.abs(change) < math.huge then delta[name] = change end
+    end
   end
   return delta
 end
@@ -282,13 +321,27 @@ function compare_items.put_facts(comparison, before, after)
   comparison.usage = both(before.usage, after.usage)
 end
 
+local SIDES = { "baseline", "candidate", "delta" }
+
+---Both sides and their difference for JSON: what is not known is null.
+---@param both_sides table
+---@return table
+function compare_items.sides_for_json(both_sides)
+  local copy = {}
+  for _, side in ipairs(SIDES) do
+    copy[side] = both_sides[side]
+    if copy[side] == nil then copy[side] = json.null end
+  end
+  return copy
+end
+
 ---Usage for JSON: what is not known is null.
 ---@param usage table|nil
 ---@return table|userdata
 function compare_items.usage_for_json(usage)
   if usage == nil then return json.null end
   local copy = {}
-  for _, side in ipairs { "baseline", "candidate", "delta" } do
+  for _, side in ipairs(SIDES) do
     local found = usage[side]
     if found == nil then
       copy[side] = json.null

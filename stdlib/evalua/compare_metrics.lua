@@ -88,7 +88,7 @@ function compare_metrics.entry(context, list, found, given)
     entry = metric_values.compare(found.metric, before, after, {
       leaves_out = leaves_out(context, given.within), by_item = given.by_item, margin = given.margin,
       alpha = given.alpha, confidence = given.confidence, seed = given.seed,
-      is_file = context.baseline.baseline_file ~= nil,
+      file = context.baseline.baseline_file and "baseline" or context.candidate.baseline_file and "candidate" or nil,
     })
     higher_is_better = found.metric.higher_is_better
   end

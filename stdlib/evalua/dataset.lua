@@ -16,6 +16,8 @@ local PAGE_ROWS = 500          -- read from the store at once
 local AHEAD_ITEMS = 2000       -- checked before anything is written
 local AHEAD_BYTES = 8 * 1024 * 1024
 
+local LINES_AT_ONCE = 1000     -- put without a look at signals
+
 local SYNC_ATTEMPTS = 20       -- where other processes change the same dataset
 
 -- Raised where another process was faster: what was read is old, and doing it again is right.
@@ -30,7 +32,7 @@ local schema = options.schema("eval.dataset", {
   { "file", "text", help = "a .csv, .tsv or .jsonl file instead of items" },
   { "mapping", "table|function", help = "which columns of the file make which fields" },
   { "version", "text|number", help = "stands for the definition instead of its digest" },
-  { "target", "any", later = true, help = "the target for experiments that name none" },
+  { "target", "any", help = "the target for experiments that name none" },
   { "scorers", "list", help = "for experiments that name none" },
   { "input_schema", "map", later = true, help = "JSON Schema of inputs" },
   { "ground_truth_schema", "map", later = true, help = "JSON Schema of ground truths" },
@@ -38,7 +40,7 @@ local schema = options.schema("eval.dataset", {
 
 dataset.fields = {
   "name", "description", "metadata", "tags", "scorers", "version", "digest", "owner", "each", "release", "inline",
-  "file", "line", "place",
+  "file", "line", "place", "registry", "target",
 }
 local metatable = strict.metatable(dataset.fields, "dataset")
 
@@ -112,6 +114,7 @@ local function make(values, items, more)
     name = values.name, description = values.description, metadata = values.metadata, tags = values.tags,
     scorers = values.scorers, version = values.version and tostring(values.version), owner = more.owner,
     inline = more.inline, file = more.file, line = more.line, place = where,
+    registry = require("evalua.suite").current(), target = values.target,
   }
   if each then
     declaration.each = each
@@ -143,8 +146,11 @@ end
 ---@param given table
 ---@return table declaration {name, description, metadata, tags, scorers, owner, each = function() -> iterator, release}
 function dataset.declare(given)
+  place.outside_items "eval.dataset"
   local values = options.check(schema, given)
   dataset.check_name(values.name, "eval.dataset", "@")
+  local problem = options.tags_problem(values.tags, 'option "tags" of eval.dataset')
+  if problem then place.fail(problem) end
   if (values.items == nil) == (values.file == nil) then
     place.fail(('dataset "%s" needs either items or file'):format(values.name))
   end
@@ -269,16 +275,24 @@ local function open_record(store, declaration, record, owner_path)
 end
 
 -- Reads the declared items as (packed, where). Problems are collected; packed is false for an item that has any.
+-- Returns beside it the reader below, where there is one whose lines can be put as they stand.
 local function each_declared(declaration, problems)
-  local each, count = declaration.each(), 0
+  local each, reader = declaration.each()
+  local count, check = 0, nil
   return function()
     local raw, where = each()
     if raw == nil then return nil end
     count = count + 1
     where = where or ("%s: item %d"):format(declaration.place, count)
     if count % ITEMS_PER_BREATH == 0 then collectgarbage("step") end
-    return problems:pack(raw, where) or false, where
-  end
+    local packed = problems:pack(raw, where) or false
+    if packed and (packed.scorers or packed.expect) then
+      check = check or require("evalua.item_scorers").checker(declaration.registry)
+      local problem = check(packed)
+      if problem then problems:add(("%s: %s"):format(where, problem)) end
+    end
+    return packed, where
+  end, reader
 end
 
 -- The first items, checked before anything is written: a small dataset with a mistake leaves no trace in the store.
@@ -300,29 +314,44 @@ local function read_ahead(next_item, problems)
   return buffer, false
 end
 
--- The items of the buffer, which are let go one by one, then the others.
-local function chain(buffer, next_item)
+-- The items of the buffer, which are let go one by one.
+local function each_of_buffer(buffer)
   local index = 0
   return function()
-    if index >= #buffer then return next_item() end
     index = index + 1
     local entry = buffer[index]
+    if not entry then return nil end
     buffer[index] = false
     return entry[1], entry[2]
   end
 end
 
--- Puts every item, as long as there is no problem; a later problem is only told.
-local function put_all(sync, next_item, problems)
+-- What a sync refuses: a problem of the item, or the end of it.
+local function refuse_put(problems, message, code)
+  if code == "busy" then error(again, 0) end
+  if code ~= "exists" then fail.incomplete("%s", message) end
+  problems:add(message)
+end
+
+-- Puts the lines that follow, up to one that needs a closer look.
+local function put_lines(sync, reader, problems)
+  while problems.count == 0 do
+    local count, message, code = sync:put_lines(reader, LINES_AT_ONCE)
+    if not count then refuse_put(problems, message, code) end
+    if not count or count < LINES_AT_ONCE then return end
+  end
+end
+
+-- Puts every item, as long as there is no problem; a later problem is only told. With a reader, which is that of
+-- next_item, most lines never become Lua values.
+local function put_all(sync, next_item, problems, reader)
+  if reader then put_lines(sync, reader, problems) end
   for packed, where in next_item do
     if packed and problems.count == 0 then
       local done, message, code = sync:put(packed, where)
-      if not done then
-        if code == "busy" then error(again, 0) end
-        if code ~= "exists" then fail.incomplete("%s", message) end
-        problems:add(message)
-      end
+      if not done then refuse_put(problems, message, code) end
     end
+    if reader then put_lines(sync, reader, problems) end
   end
 end
 
@@ -362,9 +391,10 @@ local function refuse_problems(problems)
   if text then fail.usage("%s", text) end
 end
 
--- Puts the items into an open sync and commits it.
-local function fill(sync, next_item, problems)
-  put_all(sync, next_item, problems)
+-- Puts the items into an open sync, those of the buffer first, and commits it.
+local function fill(sync, buffer, next_item, problems, reader)
+  put_all(sync, each_of_buffer(buffer), problems)
+  put_all(sync, next_item, problems, reader)
   refuse_problems(problems)
   local result, message, code = sync:finish()
   if not result and code == "busy" then error(again, 0) end
@@ -372,10 +402,11 @@ local function fill(sync, next_item, problems)
   return result
 end
 
--- The first items of a declared dataset, when they are in order; else raises what is wrong.
+-- The first items of a declared dataset, unless its reader gives them all; raises where they are not in order.
 local function checked_start(declaration)
   local problems = item.collector()
-  local next_item = each_declared(declaration, problems)
+  local next_item, reader = each_declared(declaration, problems)
+  if reader and (reader:check(AHEAD_ITEMS, AHEAD_BYTES) or 0) > 0 then return {}, next_item, problems, reader end
   local buffer, is_all = read_ahead(next_item, problems)
   if problems.count > 0 then
     if not is_all then for _ in next_item do end end -- counts the others
@@ -384,7 +415,7 @@ local function checked_start(declaration)
   if #buffer == 0 then
     fail.usage('%s: dataset "%s" has no items; give it at least one', declaration.place, declaration.name)
   end
-  return buffer, next_item, problems
+  return buffer, next_item, problems, reader
 end
 
 ---Raises what is wrong with the first items of a declared dataset, before there is a store.
@@ -392,14 +423,14 @@ end
 function dataset.check(declaration) checked_start(declaration) end
 
 local function try_sync(store, declaration)
-  local buffer, next_item, problems = checked_start(declaration)
+  local buffer, next_item, problems, reader = checked_start(declaration)
   local before = record_of(store, declaration.name)
   local record = open_record(store, declaration, before, owner_of(store, declaration, before))
   local sync, message = store:sync_begin(record.id, {
     message = declaration.file and ("from " .. declaration.file) or "from a script",
   })
   if not sync then fail.incomplete("%s", message) end
-  local ok, result = pcall(fill, sync, chain(buffer, next_item), problems)
+  local ok, result = pcall(fill, sync, buffer, next_item, problems, reader)
   if not ok then
     sync:abort()
     if not before and result ~= again then store:dataset_delete(record.id) end

@@ -19,8 +19,8 @@ local create_schema = options.schema("eval.datasets.create", {
   { "tags", "table", help = "a list of strings, or a table of them" },
   { "input_schema", "map", later = true, help = "JSON Schema of inputs" },
   { "ground_truth_schema", "map", later = true, help = "JSON Schema of ground truths" },
-  { "target", "text", later = true, help = "attached target" },
-  { "scorers", "list", of = "text", help = "ids of attached scorers" },
+  { "target", "text", help = "id of the target for experiments that name none" },
+  { "scorers", "list", of = "text", help = "ids of the scorers for experiments that name none" },
 })
 
 local get_schema = options.schema("eval.datasets.get", {
@@ -30,7 +30,7 @@ local get_schema = options.schema("eval.datasets.get", {
 
 local list_schema = options.schema("eval.datasets.list", {
   { "name", "text", help = "only that name" },
-  { "tags", "list", of = "text", help = "only those with all these tags" },
+  { "tags", "table", help = "only those with all these tags: a list, or names with their values" },
   { "experiment", "text", help = "only the one that this experiment ran" },
 })
 
@@ -69,7 +69,7 @@ end
 
 local record_fields = {
   "id", "name", "description", "metadata", "tags", "version", "digest", "item_count", "owner", "created_at",
-  "updated_at", "scorers",
+  "updated_at", "scorers", "target",
 }
 local json_record_fields = { metadata = true, tags = true, scorers = true }
 local methods = {}
@@ -142,8 +142,15 @@ function methods:add_items(given)
   return must(store():change_items(self.id, { put = packed, message = named.message }))
 end
 
+-- An id as the store has it: a number is its text.
+local function id_text(id, what)
+  local text, problem = item.id_text(id)
+  if not text then place.fail(("%s: %s"):format(what, problem or "the id of an item is missing")) end
+  return text
+end
+
 local function item_by_id(self, id)
-  if type(id) == "number" then id = ("%d"):format(math.tointeger(id) or 0) end
+  id = id_text(id, "dataset:update_item")
   local found = must(store():items(self.id, self.version, { ids = { id } }))
   if not found[1] then place.fail(('dataset "%s" has no item "%s"'):format(self.name, tostring(id))) end
   return found[1]
@@ -157,7 +164,7 @@ function methods:update_item(id, patch)
   if type(patch) ~= "table" then
     place.fail("dataset:update_item takes the item's id and a table of fields, not " .. options.show(patch))
   end
-  if patch.id ~= nil and tostring(patch.id) ~= tostring(id) then
+  if patch.id ~= nil and item.id_text(patch.id) ~= item.id_text(id) then
     place.fail("dataset:update_item cannot change the id of an item; delete it and add another")
   end
   local before = item_by_id(self, id)
@@ -180,12 +187,16 @@ function methods:delete_items(given)
   local list, named = split_list(given, "dataset:delete_items", { "message" })
   local ids = {}
   for index, id in ipairs(list) do
-    ids[index] = math.type(id) == "integer" and ("%d"):format(id) or id
-    if type(ids[index]) ~= "string" then
-      place.fail(("dataset:delete_items: element %d is %s, not an id"):format(index, options.show(id)))
-    end
+    ids[index] = id_text(id, ("dataset:delete_items: element %d"):format(index))
   end
   return must(store():change_items(self.id, { delete = ids, message = named.message, must_exist = true }))
+end
+
+-- The number of a version that a script names.
+local function version_number(record, version)
+  local ok, found = pcall(dataset.version_number, store(), record, version)
+  if not ok then place.fail(tostring(found)) end
+  return found
 end
 
 -- The predicate of a `where` option.
@@ -203,7 +214,7 @@ end
 function methods:items(given)
   local values = options.check(items_schema, given or {})
   local record = must(store():dataset_by_id(self.id))
-  local version = dataset.version_number(store(), record, values.version)
+  local version = version_number(record, values.version)
   local matches = predicate(values.where)
   local first = values.page and values.page * values.per_page or 0
   local last = values.page and first + values.per_page or math.huge
@@ -227,7 +238,7 @@ function methods:versions() return must(store():versions(self.id)) end
 ---@param id string
 ---@return table[] {valid_from, valid_to, item}
 function methods:history(id)
-  local rows = must(store():item_history(self.id, tostring(id)))
+  local rows = must(store():item_history(self.id, id_text(id, "dataset:history")))
   local list = {}
   for position, row in ipairs(rows) do
     list[position] = { valid_from = row.valid_from, valid_to = row.valid_to, item = item.unpack(row) }
@@ -241,8 +252,7 @@ end
 ---@return table
 function methods:diff(from, to)
   local record = must(store():dataset_by_id(self.id))
-  return must(store():diff(self.id, dataset.version_number(store(), record, from),
-    dataset.version_number(store(), record, to)))
+  return must(store():diff(self.id, version_number(record, from), version_number(record, to)))
 end
 
 ---Gives a version a movable name.
@@ -258,6 +268,8 @@ end
 ---Replaces the dataset's tags.
 ---@param tags table a list of strings, or a table of them
 function methods:set_tags(tags)
+  local problem = options.tags_problem(tags == nil and false or tags, "the argument of dataset:set_tags")
+  if problem then place.fail(problem) end
   must(store():dataset_update(self.id, { tags = encode("tags", tags) }))
 end
 
@@ -290,6 +302,8 @@ function methods:start_experiment(given)
   return experiment.prepare(copy):run()
 end
 
+place.keep_frames(methods)
+
 -- ==== eval.datasets ====
 
 ---Makes a dataset. A name that is taken is an error.
@@ -298,9 +312,11 @@ end
 function datasets.create(given)
   local values = options.check(create_schema, given)
   dataset.check_name(values.name, "eval.datasets.create", "@")
+  local problem = options.tags_problem(values.tags, 'option "tags" of eval.datasets.create')
+  if problem then place.fail(problem) end
   return handle_of(must(store():dataset_create {
     name = values.name, description = values.description, metadata = encode("metadata", values.metadata),
-    tags = encode("tags", values.tags), scorers = encode("scorers", values.scorers),
+    tags = encode("tags", values.tags), scorers = encode("scorers", values.scorers), target = values.target,
   }))
 end
 
@@ -319,13 +335,18 @@ function datasets.get(given)
 end
 
 local function has_tags(record, wanted)
-  local tags = decode(record.tags) or {}
+  local tags = decode(record.tags)
+  if type(tags) ~= "table" then return false end
   local values = {}
   for key, tag in next, tags do
     values[#values + 1] = tag
-    if type(key) == "string" then values[#values + 1] = key .. "=" .. tag end
+    if type(key) == "string" then values[#values + 1] = ("%s=%s"):format(key, tostring(tag)) end
   end
-  for _, tag in ipairs(wanted) do if not strict.contains(values, tag) then return false end end
+  for key, tag in next, wanted do
+    if type(key) == "string" then
+      if tags[key] ~= tag then return false end
+    elseif not strict.contains(values, tag) then return false end
+  end
   return true
 end
 
@@ -334,6 +355,8 @@ end
 ---@return table[] datasets
 function datasets.list(given)
   local values = options.check(list_schema, given or {})
+  local problem = options.tags_problem(values.tags, 'option "tags" of eval.datasets.list')
+  if problem then place.fail(problem) end
   local of_experiment = values.experiment and require("evalua.cli.ref").resolve(store(), values.experiment).dataset_id
   local list = {}
   for _, record in ipairs(must(store():datasets())) do

@@ -45,6 +45,7 @@ end
 function environment.compile(text, path, globals)
   if text:sub(1, 3) == "\239\187\191" then text = text:sub(4) end
   if text:sub(1, 1) == "#" then text = "--" .. text end
+  if text:sub(1, 1) == "\27" then return nil, path .. ": compiled Lua is not run; give the text that it was made of" end
   return load(text, "@" .. path, "t", globals)
 end
 

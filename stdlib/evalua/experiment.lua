@@ -31,7 +31,7 @@ local schema = options.schema("eval.experiment", {
   { "metrics", "map", help = "over all results: eval.metrics, or functions" },
   { "slices", "list", of = "text", help = 'fields to group by, such as "metadata.lang"' },
   { "cluster", "text", help = 'field whose equal values belong together, such as "metadata.document"' },
-  { "context", "any", later = true, help = "for all targets and scorers" },
+  { "context", "any", data = true, help = "for all targets and scorers; of two objects the item's fields win" },
   { "max_concurrency", "integer", default = DEFAULT_CONCURRENCY, min = 1, max = CONCURRENCY_MAX,
     help = "items in flight over all workers" },
   { "item_timeout", "duration", help = "for one attempt at an item" },
@@ -104,6 +104,15 @@ local function check_numbers(values)
   end
 end
 
+-- A path into results begins with one of their fields.
+local function check_path(option, path)
+  local fields = require("evalua.result_record").FIELDS
+  local root = path:match("^[^.]*")
+  if strict.contains(fields, root) then return end
+  place.fail(('option "%s" of eval.experiment: "%s" does not begin with a field of a result%s, as in "metadata.lang"')
+    :format(option, path, strict.hint(root, fields, "its fields")))
+end
+
 -- Checks the options; names are resolved later.
 local function check(given)
   local values = options.check(schema, given)
@@ -113,6 +122,10 @@ local function check(given)
       values.name))
   end
   check_numbers(values)
+  local problem = options.tags_problem(values.tags, 'option "tags" of eval.experiment')
+  if problem then place.fail(problem) end
+  for _, path in ipairs(values.slices or {}) do check_path("slices", path) end
+  if values.cluster then check_path("cluster", values.cluster) end
   local caller = place.caller()
   return {
     values = values, variant = values.variant and matrix.text(values.variant) or nil,
@@ -130,6 +143,7 @@ end
 ---@param given table
 ---@return table handle {name, variant, run = function(self, options) -> summary}
 function experiment.declare(given)
+  place.outside_items "eval.experiment"
   local registry = require("evalua.suite").current()
   local declared = check(given)
   check_unique(registry, declared)
@@ -172,9 +186,12 @@ local function resolve_dataset(declared, registry)
 end
 
 -- The declared scorers by their ids.
-local function declared_scorers(registry)
-  local by_id = {}
-  for id, entry in next, registry.declared.scorer do by_id[id] = entry.object end
+local function declared_scorers(registry) return require("evalua.suite").objects(registry, "scorer") end
+
+-- The scorers that the checks of items may name: those declared, and those that the experiment states itself.
+local function known_scorers(resolved, registry)
+  local by_id = declared_scorers(registry)
+  for _, scorer in ipairs(resolved.scorers or resolved.dataset_scorers or {}) do by_id[scorer.id] = scorer end
   return by_id
 end
 
@@ -247,6 +264,44 @@ local function check_signal(given, where)
     where)
 end
 
+-- Gathers what the parts of an experiment raise, so that it is told together: gather(f, ...) returns what f returns, or
+-- nil where it refused its arguments.
+local function gatherer(problems)
+  return function(action, ...)
+    local ok, first, second = pcall(action, ...)
+    if ok then return first, second end
+    if not place.is_mistake(first) then error(first, 0) end
+    problems[#problems + 1] = first
+  end
+end
+
+-- What gives an experiment the target and the scorers that a dataset of the store has attached, where it names none.
+local function attacher(resolved, registry, where)
+  local function attach(record)
+    local ids = require("evalua.summary").decoded(record.scorers)
+    if not resolved.scorers and not resolved.dataset_scorers and ids then
+      resolved.dataset_scorers = resolve_scorers(ids, registry, where)
+      resolved.scorer_registry = known_scorers(resolved, registry)
+    end
+    if resolved.target.type == "none" and type(record.target) == "string" then
+      resolved.target = target.resolve({ target = record.target }, registry, where)
+    end
+  end
+  return function(record)
+    if not record or resolved.dataset.declaration then return end
+    local ok, problem = pcall(attach, record)
+    if not ok then require("evalua.cli.fail").usage("%s", tostring(problem)) end
+  end
+end
+
+-- The target that the experiment names, else that of its dataset.
+local function resolve_target(values, declaration, registry, where)
+  if values.target == nil and values.target_id == nil and declaration and declaration.target ~= nil then
+    return target.resolve({ target = declaration.target }, registry, declaration.place, "eval.dataset")
+  end
+  return target.resolve(values, registry, where)
+end
+
 ---Resolves a declared experiment: every name becomes what it names. Raises what is wrong, with the experiment's line.
 ---@param declared table
 ---@param registry table
@@ -263,24 +318,28 @@ function experiment.resolve(declared, registry)
     rules = values.rules or {}, baseline = values.baseline, params = registry.params, suite_path = registry.path,
     file = declared.file, line = declared.line, place = where, code_files = registry.files,
   }
-  resolved.signal = check_signal(values.signal, where)
-  resolved.cache = require("evalua.cache").resolve(values.cache, where)
-  resolved.metrics, resolved.cluster = require("evalua.metrics").resolve(values.metrics, where), values.cluster
-  resolved.trials, resolved.reducer = trials.resolve(values.trials, where)
   for _, hook in ipairs { "setup", "teardown", "after_each", "worker_setup", "before_each" } do
     resolved[hook] = values[hook]
   end
-  resolved.dataset = resolve_dataset(declared, registry)
-  resolved.items = check_items(values.items, where)
-  resolved.target = target.resolve(values, registry, where)
-  resolved.scorers = values.scorers and resolve_scorers(values.scorers, registry, where) or nil
-  local declaration = resolved.dataset.declaration
+  resolved.context = values.context
+  local problems = {}
+  local gather = gatherer(problems)
+  resolved.signal = gather(check_signal, values.signal, where)
+  resolved.cache = gather(require("evalua.cache").resolve, values.cache, where)
+  resolved.metrics, resolved.cluster = gather(require("evalua.metrics").resolve, values.metrics, where), values.cluster
+  resolved.trials, resolved.reducer = gather(trials.resolve, values.trials, where)
+  resolved.dataset = gather(resolve_dataset, declared, registry)
+  resolved.items = gather(check_items, values.items, where)
+  local declaration = resolved.dataset and resolved.dataset.declaration
+  resolved.target = gather(resolve_target, values, declaration, registry, where)
+  resolved.scorers = values.scorers and gather(resolve_scorers, values.scorers, registry, where) or nil
   if declaration and declaration.scorers then
-    resolved.dataset_scorers = resolve_scorers(declaration.scorers, registry, declaration.place)
+    resolved.dataset_scorers = gather(resolve_scorers, declaration.scorers, registry, declaration.place)
   end
-  resolved.find_scorer = scorer_finder(registry)
+  if #problems > 0 then place.fail_all(problems, false) end
+  resolved.find_scorer, resolved.attach = scorer_finder(registry), attacher(resolved, registry, where)
   resolved.declared_datasets = require("evalua.suite").names(registry, "dataset")
-  resolved.scorer_registry = declared_scorers(registry)
+  resolved.scorer_registry = known_scorers(resolved, registry)
   if #resolved.rules > 0 then check_rules(resolved, registry, where) end
   return resolved
 end

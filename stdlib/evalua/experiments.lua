@@ -30,13 +30,21 @@ local compare_schema = options.schema("eval.experiments.compare", {
 
 local function store() return require("evalua.store_context").current() end
 
+-- Calls a function of the commands; what is wrong in the call is the script's mistake, with its line.
+local function at_script(call, ...)
+  local ok, value = pcall(call, ...)
+  if ok then return value end
+  if type(value) == "table" and rawget(value, "exit") == 2 then place.fail(tostring(value)) end
+  error(value, 0)
+end
+
 local function record_of(reference, takes_files)
   if math.type(reference) == "integer" then reference = ("%d"):format(reference) end
   if type(reference) == "table" then reference = rawget(reference, "experiment_id") or rawget(reference, "id") end
   if type(reference) ~= "string" then
     place.fail("a run is named by its number, id or name (or its summary), not " .. options.show(reference))
   end
-  return require("evalua.cli.ref").resolve(store(), reference, { files = takes_files, sets = true })
+  return at_script(require("evalua.cli.ref").resolve, store(), reference, { files = takes_files, sets = true })
 end
 
 ---The summary of a run; its `results` are read from the store when they are asked for.
@@ -79,7 +87,8 @@ end
 function experiments.compare(baseline, candidate, given)
   local values = options.check(compare_schema, given or {})
   local first, second = record_of(baseline, true), record_of(candidate, true)
-  return (require("evalua.compare").pair(require("evalua.baseline_store").over(store()), first, second, values))
+  local both_stores = require("evalua.baseline_store").over(store())
+  return at_script(require("evalua.compare").pair, both_stores, first, second, values)
 end
 
 experiments.api = strict.namespace({

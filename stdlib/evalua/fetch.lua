@@ -19,7 +19,7 @@ fetch.limits = {
   { "timeout", "duration", default = 600000, help = "from the start to the end of the answer (default 10m)" },
   { "connect_timeout", "duration", default = 5000, help = "until there is a connection (default 5s)" },
   { "first_byte_timeout", "duration", help = "until the first byte of the answer" },
-  { "max_bytes", "integer", default = 64 * 1024 * 1024, min = 0, help = "limit of the body, decompressed" },
+  { "max_bytes", "size", default = 64 * 1024 * 1024, min = 0, help = "limit of the body, decompressed" },
   { "redirects", "integer", default = 5, min = 0, max = 50,
     help = "how many are followed; 0: the redirect is the answer" },
   cache.option,
@@ -122,16 +122,23 @@ end
 
 -- ---- requests ----
 
+local last_url, last_origin -- most requests go where the one before went
+
 ---Scheme, host and port of a URL.
 ---@param url string
 ---@return string
 local function origin(url)
+  if url == last_url then return last_origin end
   local scheme, host = url:match "^(%a+)://([^/?#]*)"
   scheme, host = scheme:lower(), host:gsub("^.*@", ""):lower()
-  return scheme .. "://" .. host:gsub(scheme == "http" and ":80$" or ":443$", "")
+  last_url, last_origin = url, scheme .. "://" .. host:gsub(scheme == "http" and ":80$" or ":443$", "")
+  return last_origin
 end
 
 fetch.origin = origin
+
+---Does what each worker would have to do before its first request, before they are forked.
+fetch.prepare = native.prepare
 
 -- Headers that another host may see when a server sends us there: nothing that could be a key.
 local function is_harmless(name)
@@ -163,7 +170,7 @@ end
 
 local redirecting = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
--- One exchange; returns the transfer, status and head.
+-- One exchange; returns the transfer, status, head and, where it is no stream, body.
 local function exchange(request, values, begin)
   local total_ms = values.timeout
   if total_ms and total_ms > 0 then
@@ -174,30 +181,24 @@ local function exchange(request, values, begin)
     end
   end
   local transfer, problem, code = native.start {
-    url = request.url:gsub("#.*$", ""), method = request.method, body = request.body, stream = values.stream,
+    url = message.sent_url(request.url), method = request.method, body = request.body, stream = values.stream,
     headers = request.lines or message.header_lines(request.headers, "headers"), connect_ms = values.connect_timeout,
     first_byte_ms = values.first_byte_timeout, total_ms = total_ms, max_bytes = values.max_bytes,
   }
   if not transfer then
     failure.raise(request.method, request.url, problem, code == "not_found" and "no_http" or "bad_url")
   end
-  local status, head
-  status, head, code = transfer:head()
+  local status, head, body
+  if values.stream then status, head, code = transfer:head() else status, head, body = transfer:whole() end
   if not status then
     transfer:close()
-    failure.raise(request.method, request.url, head, code)
+    failure.raise(request.method, request.url, head, code or body)
   end
-  return transfer, status, head
+  return transfer, status, head, body
 end
 
--- The whole body; that of a stream (which redirects) piece by piece, as reading it pauses otherwise.
-local function read_all(transfer, request, is_stream)
-  if not is_stream then
-    local body, problem, code = transfer:body()
-    if body then return body end
-    transfer:close()
-    failure.raise(request.method, request.url, problem, code)
-  end
+-- The whole body of a stream (which redirects), piece by piece, as reading it pauses otherwise.
+local function read_all(transfer, request)
   local pieces = {}
   while true do
     local piece, problem, code = transfer:read()
@@ -216,14 +217,14 @@ end
 local function send(values, request)
   local begin, hops = sys.monotonic_ms(), 0
   while true do
-    local transfer, status, head = exchange(request, values, begin)
+    local transfer, status, head, body = exchange(request, values, begin)
     local response = { status = status, headers = message.read_headers(head), url = request.url }
     local is_redirect = redirecting[status] and response.headers.location and values.redirects > 0
     if values.stream and not is_redirect then
       response.stream = { transfer = transfer, method = request.method, url = request.url }
       return setmetatable(response, response_meta)
     end
-    response.body = read_all(transfer, request, values.stream)
+    response.body = body or read_all(transfer, request)
     local location = is_redirect and transfer:location()
     transfer:close()
     if not location then return setmetatable(response, response_meta) end

@@ -58,6 +58,8 @@ local function named(store, experiment, text, source)
     if source == "experiment" and path:sub(1, 1) ~= "/" then
       local directory = directory_of(experiment.suite_path)
       path = directory and (directory .. "/" .. path) or path
+      local here = sys.cwd() .. "/"
+      if path:sub(1, #here) == here then path = path:sub(#here + 1) end -- reports name it, wherever the project lies
     end
     local record = baseline.resolve(path, experiment.variant)
     check_name(record, experiment, text)
@@ -150,6 +152,9 @@ end
 -- What the summary keeps of a comparison: the scorers, and the changes that show it best.
 local function brief(comparison)
   local shown = compare.for_json(comparison)
+  for _, entry in next, shown.scorers do
+    if entry.labels then entry.labels.changes = head(entry.labels.changes, CHANGES_KEPT) end
+  end
   return {
     verdict = shown.verdict, warnings = shown.warnings, paired = comparison.items.paired, scorers = shown.scorers,
     regressions = largest(shown.regressions, CHANGES_KEPT, CHANGES_OF_EACH),

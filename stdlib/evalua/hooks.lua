@@ -1,7 +1,9 @@
 -- Hooks of an experiment in the coordinator: setup before the first item, after_each in item order, teardown last.
 
 local engine = require "evalua.native.engine"
+local failure = require "evalua.failure"
 local json = require "evalua.json"
+local sys = require "evalua.native.sys"
 
 local hooks = {}
 
@@ -26,28 +28,31 @@ end
 local function decoded(row)
   decode_fields(row, JSON_FIELDS)
   for _, score in ipairs(row.scores or {}) do decode_fields(score, SCORE_JSON_FIELDS) end
-  return row
+  return require("evalua.result_record").strict(row)
 end
 
 
 local Hooks = {}
 Hooks.__index = Hooks
 
--- Calls a hook that so many signals (Ctrl-C, SIGTERM) do not interrupt: ok, value, and how many came. The first hook
--- that fails says why the run is not judged.
-function Hooks:guard(patience, name, ...)
-  local signals, ok, value = engine.call_hook(patience, self.experiment[name], ...)
+-- Calls a hook that so many signals (Ctrl-C, SIGTERM) do not interrupt, with a time in ms (0: any): ok, value, how many
+-- came, and whether its time was up. The first hook that fails says why the run is not judged.
+function Hooks:guard(patience, timeout_ms, name, ...)
+  local signals, is_late, ok, value = engine.call_hook(patience, timeout_ms, self.experiment[name], ...)
   if ok then return true, value, signals end
+  if is_late and signals <= patience then return false, nil, signals, true end
   self.problem = self.problem
-    or (signals > patience and "%s was interrupted" or "%s failed: %s"):format(name, tostring(value))
+    or (signals > patience and "%s was interrupted" or "%s failed: %s"):format(name, (failure.text(value)))
   return false, nil, signals
 end
 
----Runs setup. Its value is given to the other hooks and is `item.setup` in items. `interrupted`: the user ended it.
+---Runs setup, within the timeout of the experiment. Its value is given to the other hooks and is `item.setup` in items.
+---`interrupted`: the user ended it; `is_late`: its time was up.
 ---@return boolean ok
 function Hooks:open()
   if not self.experiment.setup then return true end
-  local ok, value, signals = self:guard(0, "setup")
+  local ok, value, signals, is_late = self:guard(0, math.ceil(self.experiment.timeout_ms or 0), "setup")
+  self.is_late = is_late
   self.experiment.setup_value = value
   if signals > 0 then self.interrupted, self.problem = true, nil end
   return ok and signals == 0
@@ -66,7 +71,7 @@ function Hooks:results(store, experiment_id, from, to)
     for _, row in ipairs(rows) do
       if row.position > to then return end
       -- One signal is for the run, which ends when this has; another ends this.
-      local ok, _, signals = self:guard(self.signals > 0 and 0 or 1, "after_each", decoded(row),
+      local ok, _, signals = self:guard(self.signals > 0 and 0 or 1, 0, "after_each", decoded(row),
         self.experiment.setup_value)
       self.signals = self.signals + signals
       if not ok then
@@ -79,15 +84,21 @@ function Hooks:results(store, experiment_id, from, to)
   end
 end
 
----Runs teardown, whatever happened before.
+---Runs teardown, whatever happened before. `interrupted`: the user ended it.
 function Hooks:close()
-  if self.experiment.teardown then self:guard(0, "teardown", self.experiment.setup_value) end
+  if self.experiment.teardown then
+    local problem = self.problem
+    local _, _, signals = self:guard(0, 0, "teardown", self.experiment.setup_value)
+    if signals > 0 then self.interrupted, self.problem = true, problem end
+  end
   self.experiment.setup_value = nil
 end
 
 ---The hooks of one run.
 ---@param experiment table
 ---@return table hooks {open, results, close, problem}
-function hooks.of(experiment) return setmetatable({ experiment = experiment, signals = 0 }, Hooks) end
+function hooks.of(experiment)
+  return setmetatable({ experiment = experiment, signals = 0, begin_ms = sys.monotonic_ms() }, Hooks)
+end
 
 return hooks

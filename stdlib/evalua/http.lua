@@ -74,7 +74,7 @@ local function compile_url(spec)
   local make, is_constant = spec.url, false
   if type(make) ~= "function" then
     local fill
-    fill, is_constant = template.compile_text(make, message.escape)
+    fill, is_constant = template.compile_text(make, message.escape, not spec.model) -- a URL begins with its scheme
     make = function(_, item) return fill(item) end
   end
   if is_constant then return make end -- it was checked with the definition
@@ -149,13 +149,19 @@ local function raise_answer(spec, values, response, status, problem, asked_ms)
   }
 end
 
--- The value that a JSON pointer (RFC 6901) names: found, value.
-local function at_pointer(value, pointer)
-  for part in pointer:gmatch "/([^/]*)" do
+-- The names in a JSON pointer (RFC 6901).
+local function names_in(pointer)
+  local names = {}
+  for part in pointer:gmatch "/([^/]*)" do names[#names + 1] = part:gsub("~1", "/"):gsub("~0", "~") end
+  return names
+end
+
+-- The value that the names lead to: found, value.
+local function at_names(value, names)
+  for _, part in ipairs(names) do
     if type(value) ~= "table" then return false end
-    part = part:gsub("~1", "/"):gsub("~0", "~")
     if json.is_array(value) then
-      local index = part:find "^%d+$" and math.tointeger(tonumber(part))
+      local index = (part == "0" or part:find "^[1-9]%d*$") and math.tointeger(tonumber(part))
       value = index and value[index + 1]
     else
       value = rawget(value, part)
@@ -177,7 +183,7 @@ local function output_of(spec, response, item)
     process_failure.raise { code = "bad_json", message = ("target '%s': the answer is not JSON: %s"):format(spec.id,
       process_failure.quoted(response.body or "")) }
   end
-  local found, value = at_pointer(body, output)
+  local found, value = at_names(body, spec.output_names)
   if not found then
     process_failure.raise { code = "bad_output", message = ("target '%s': the answer has nothing at %s: %s"):format(
       spec.id, output, process_failure.quoted(response.body or "")) }
@@ -190,7 +196,7 @@ end
 -- The status that an answer stands for: services also send errors as 200 with the error in the body.
 local function real_status(spec, response)
   local status = response.status
-  local problem = retry.body_error(response.json)
+  local problem = retry.body_error(response.json, status >= 400)
   if status >= 200 and status < 300 and problem and type(spec.output) ~= "function"
       and not (spec.output or ""):find "^/error" then
     local code = math.tointeger(tonumber(problem.code))
@@ -268,6 +274,7 @@ local function checked_spec(given)
       .. ' "/choices/0/message/content"; this is %s'):format(options.show(spec.output))
   end
   if #problems > 0 then place.fail_all(problems) end
+  spec.output_names = type(spec.output) == "string" and names_in(spec.output) or nil
   return spec
 end
 
@@ -281,7 +288,7 @@ end
 
 ---Makes an HTTP target.
 ---@param given table
----@return table target {id, type, version, digest, run}
+---@return table target {id, type, version, digest, prepare, run, try}
 function http.target(given)
   local spec = checked_spec(given)
   local request_of = compile_request(spec)
@@ -289,6 +296,7 @@ function http.target(given)
     id = spec.id, type = "http", version = spec.version,
     digest = digest.of { type = "http", url = redacted(spec.url), method = spec.method,
       headers = redacted(spec.headers), body = redacted(spec.body), output = spec.output },
+    prepare = fetch.prepare,
     run = function(input, item) return run(spec, request_of(input, item), item) end,
     try = function(input, item, retries) return run_once(spec, request_of(input, item), item, retries) end,
   }

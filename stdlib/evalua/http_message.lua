@@ -33,6 +33,18 @@ function http_message.escape(text)
   return (text:gsub("[^%w%-._~]", function(byte) return ("%%%02X"):format(byte:byte()) end))
 end
 
+---A URL as it is sent: what is not ASCII behind the host is escaped, as browsers do.
+---@param url string
+---@return string
+function http_message.sent_url(url)
+  local whole = url:match "^[^#]*"
+  local host_end = whole:find("[/?]", (whole:find("://", 1, true) or 0) + 3)
+  if not host_end or not whole:find("[\x80-\xff]", host_end) then return whole end
+  return whole:sub(1, host_end - 1) .. whole:sub(host_end):gsub("[\x80-\xff]", function(byte)
+    return ("%%%02X"):format(byte:byte())
+  end)
+end
+
 ---A table of names and values (or lists of values) as a form.
 ---@param fields table<string, any>
 ---@return string
@@ -70,7 +82,11 @@ function http_message.header_lines(headers, what)
     if value and value:find "[\r\n\0]" then
       return nil, ("%s: %s has a line break or NUL in its value"):format(what, name)
     end
-    if value == "" then lines[#lines + 1] = name .. ";" -- libcurl: a header without a value
+    if value and name:lower() == "content-length" then
+      return nil, ("%s: leave out %s; the length of the body is sent by itself, and another would be wrong"):format(
+        what, name)
+    end
+    if value and not value:find "%S" then lines[#lines + 1] = name .. ";" -- libcurl: a header without a value
     elseif value then lines[#lines + 1] = name .. ": " .. value
     else lines[#lines + 1] = name .. ":" end            -- and none at all
   end

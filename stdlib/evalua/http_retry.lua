@@ -52,15 +52,20 @@ function http_retry.parse_date(text)
     + number(second)) * 1000
 end
 
+-- A number as headers have it; Lua's tonumber also takes hexadecimal ones.
+local function decimal(text)
+  return text and text:find "^%s*[+-]?[%d.]+[eE]?[+-]?%d*%s*$" and tonumber(text) or nil
+end
+
 ---What the server asks for, from retry-after-ms, or retry-after as seconds or as a date.
 ---@param headers table<string, string>
 ---@param now_ms number of the wall clock
 ---@return number|nil ms
 function http_retry.server_delay_ms(headers, now_ms)
-  local ms = tonumber(headers["retry-after-ms"])
+  local ms = decimal(headers["retry-after-ms"])
   local after = headers["retry-after"]
   if not ms and after then
-    local seconds = tonumber(after)
+    local seconds = decimal(after)
     local date = not seconds and http_retry.parse_date(after)
     ms = seconds and seconds * 1000 or date and date - now_ms
   end
@@ -85,13 +90,21 @@ local function is_retried(status, headers)
   return retried_statuses[status] or status >= 500
 end
 
----The error that a body speaks of: `{"error": {...}}`, `{"error": "text"}`, `{"detail": ...}` or `{"message": ...}`.
+---The error that a body speaks of: `{"error": {...}}` or `{"error": "text"}`; where the status says that it is one,
+---also `{"message": ...}` (old vLLM) and `{"detail": "text"}` (FastAPI).
 ---@param body any decoded JSON, or nil
+---@param is_failed boolean the status is one of an error
 ---@return { message: string|nil, code: string|number|nil, type: string|nil, details: any }|nil
-function http_retry.body_error(body)
+function http_retry.body_error(body, is_failed)
   if type(body) ~= "table" then return nil end
   local found = rawget(body, "error")
-  if found == nil or found == json.null or found == false then return nil end
+  if found == nil or found == json.null or found == false then
+    if not is_failed then return nil end
+    local detail = rawget(body, "detail")
+    found = type(rawget(body, "message")) == "string" and body
+      or type(detail) == "string" and { message = detail } or nil
+    if not found then return nil end
+  end
   if type(found) ~= "table" then return { message = tostring(found) } end
   local function field(name)
     local value = rawget(found, name)

@@ -1,6 +1,7 @@
 -- Dataset items: checks what users wrote and packs it into the JSON texts that the store keeps.
 
 local json = require "evalua.json"
+local is_packed = require("evalua.native.items").packed -- the metatable of items that the reader of files has packed
 local printable = require("evalua.process_failure").printable
 local secrets = require "evalua.secrets"
 local strict = require "evalua.strict"
@@ -112,6 +113,12 @@ local function id_text(id)
   return id
 end
 
+---The id that an item with this one has in the store; nil and a problem where it cannot be one, nil alone for none.
+---@param id any
+---@return string|nil text
+---@return string|nil problem
+function item.id_text(id) return id_text(id) end
+
 ---The id of an item that states none: the beginning of the SHA-256 of its input's identity text.
 ---@param input any
 ---@return string
@@ -203,6 +210,7 @@ function item.check(raw)
     return nil, { ("an item is a table with an input, not a %s"):format(type(raw)) }
   end
   local kind = getmetatable(raw)
+  if kind == is_packed then return setmetatable(raw, nil) end
   if kind == unreadable then return nil, { raw.problem } end
   if kind == of_texts then
     local packed = without_secrets(check_texts(raw))

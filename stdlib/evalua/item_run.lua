@@ -64,8 +64,14 @@ end
 local FAILURE_STATUS = { timeout = "timeout", limited = "limited" }
 local FAILURE_FIELDS = { "permanent", "stops_run", "retry_after_ms", "deferred_ms" }
 
--- The text of a table that was raised: by its __tostring, which is the target's code and has the target's time.
+-- The text of a table that was raised: its message, or by its __tostring, which is the target's code and has the
+-- target's time.
 local function describe_table(found, problem, timeout_ms)
+  local message = rawget(problem, "message")
+  if type(message) == "string" then
+    found.message, found.code = message, text_of(rawget(problem, "code"), found.code)
+    return
+  end
   local methods = getmetatable(problem)
   local printable = type(methods) == "table" and rawget(methods, "__tostring")
   local status, text
@@ -120,7 +126,8 @@ local function check_info(info)
         strict.hint(tostring(name), INFO_FIELDS, "its fields"))
     end
   end
-  return nil
+  local problem = item_usage.problem(rawget(info, "usage"))
+  return problem and "the target's second result: " .. problem
 end
 
 local function extra_texts(info)
@@ -189,9 +196,36 @@ local function ended_outcome(entry, ended)
     error = { message = message, code = ended.timed_out and "timeout" or "scorer_error", stack = ended.trace } }
 end
 
--- The outcomes of all scorers, in the order of the list.
-local function score(entries, run)
+local function copy_of(value, copies)
+  if type(value) ~= "table" then return value end
+  if copies[value] then return copies[value] end
+  local copy, methods = {}, getmetatable(value)
+  copies[value] = copy
+  for key, inner in next, value do copy[key] = copy_of(inner, copies) end
+  if type(methods) == "table" and rawget(methods, "__gc") == nil then setmetatable(copy, methods) end
+  return copy
+end
+
+-- A run for one scorer alone: what it changes no other one sees.
+local function own_run(run)
+  local copies
+  -- The constructor makes room for the usual fields at once.
+  local own = { item_id = nil, trial = nil, input = nil, output = nil, ground_truth = nil, metadata = nil, tags = nil,
+    latency_ms = nil }
+  for name, value in next, run do
+    if type(value) == "table" then
+      copies = copies or {}
+      value = copy_of(value, copies)
+    end
+    own[name] = value
+  end
+  return scorer_module.run_record(own)
+end
+
+-- The outcomes of all scorers, in the order of the list. `is_shared`: others look at the run later.
+local function score(entries, run, is_shared)
   local outcomes, waiting = {}, entries.waiting
+  is_shared = is_shared or #waiting > 1
   for position, scorer in ipairs(entries.all) do
     if definition.is_in_place(scorer) then outcomes[position] = scorer.evaluate(run) end
   end
@@ -199,7 +233,7 @@ local function score(entries, run)
     engine.stage "scorer"
     local ended = task.map(function(entry)
       task.tag(entry.position)
-      return entry.evaluate(run)
+      return entry.evaluate(is_shared and own_run(run) or run)
     end, waiting)
     for index, entry in ipairs(waiting) do outcomes[entry.position] = ended_outcome(entry, ended[index]) end
   end
@@ -220,6 +254,8 @@ end
 local Runner = {}
 Runner.__index = Runner
 
+local in_before_each = setmetatable({}, { __mode = "k" }) -- records of the items that are in that hook
+
 -- The target, after before_each where there is one: a failure of the hook is one of the item.
 local function target_of(experiment)
   local run, before_each = rawget(experiment.target, "run"), experiment.before_each
@@ -227,7 +263,9 @@ local function target_of(experiment)
   if try then run = function(input, record) return try(input, record, engine.target_retries()) end end
   if not before_each then return run end
   return function(input, record)
+    in_before_each[record] = true
     before_each(record)
+    in_before_each[record] = nil
     return run(input, record)
   end
 end
@@ -253,27 +291,21 @@ function item_run.make(experiment)
     item_timeout_ms = experiment.item_timeout_ms,
     stated = experiment.scorers and entries_of(experiment.scorers, experiment.item_timeout_ms),
     of_dataset = entries_of(experiment.dataset_scorers or NO_LIST, experiment.item_timeout_ms),
-    by_list = {},
+    by_list = {}, context = experiment.context ~= nil and encode(experiment.context) or nil,
     experiment = experiment,
   }, Runner)
   if experiment.scores_stored then
     return function(...) return runner:score_stored(...) end, function() runner:open() end
   end
+  local prepare = rawget(experiment.target, "prepare")
+  if prepare then prepare() end
   return function(...) return runner:run(...) end, function() runner:open() end
 end
 
 ---Makes a freshly forked worker ready: nothing in it touches the store, and print says whose line it is.
 function Runner:open()
   collectgarbage("restart")
-  _G.print = function(...)
-    local parts = table.pack(...)
-    for position = 1, parts.n do parts[position] = tostring(parts[position]) end
-    local clean = require("evalua.report.text").clean
-    local id = engine.current_item()
-    local prefix = id and ("[%s] "):format(clean(id)) or ""
-    local printed = clean(table.concat(parts, "\t", 1, parts.n)):gsub("\n", "\n" .. prefix:gsub("%%", "%%%%"))
-    sys.stderr_write(prefix .. printed .. "\n")
-  end
+  require("evalua.printing").to_stderr()
   local context = require "evalua.store_context"
   local store = require("evalua.store_proxy").remote()
   local function remote() return store end
@@ -320,7 +352,8 @@ function Runner:attempt(record)
   local latency_ms = sys.monotonic_ms() - begin - task.excused_ms()
   if status == "timeout" then
     return "timeout", nil, nil, nil, latency_ms, { code = "timeout",
-      message = ("the target took longer than item_timeout, %g ms"):format(self.timeout_ms) }
+      message = ("%s took longer than item_timeout, %g ms"):format(
+        in_before_each[record] and "before_each" or "the target", self.timeout_ms) }
   elseif status == "error" then
     local found = describe(output, info, self.timeout_ms)
     if found.code == "timeout" then latency_ms = sys.monotonic_ms() - begin - task.excused_ms() end
@@ -353,9 +386,19 @@ function Runner:attempt(record)
   return "ok", text, output, info, latency_ms, nil, repaired, texts
 end
 
+-- The context of an item: its own before that of the experiment; of two objects the fields of both, the item's first.
+local function merged_context(own, shared)
+  if not shared or not own then return own or shared end
+  if own:sub(1, 1) ~= "{" or shared:sub(1, 1) ~= "{" then return own end
+  local merged = decode(shared)
+  for name, value in next, decode(own) do merged[name] = value end
+  return encode(merged)
+end
+
 ---Runs one job and emits its result.
 function Runner:run(id, trial, _, _, input, ground_truth, context, expected_trajectory, steps, output, metadata, tags,
     scorers, expect_text, tool_mocks, source)
+  context = merged_context(context, self.context)
   local record = item_record(id, trial, input, ground_truth, context, expected_trajectory, steps, output, metadata,
     tags, scorers, expect_text, tool_mocks, source)
   record.setup, record.worker = self.setup_value, self.worker_value
@@ -372,6 +415,10 @@ function Runner:run(id, trial, _, _, input, ground_truth, context, expected_traj
   cache.enter_scoring(requests, entries.all)
   if cache.answered_all(requests) then latency_ms = nil end
   texts = with_usage(texts)
+  if self.context and not (texts and texts.context) then -- scoring it again needs what its scorers saw
+    texts = texts or {}
+    texts.context = redacted(context)
+  end
   if problem and not self:has_on_error(entries) then
     cache.leave(requests)
     return engine.emit(status, false, nil, error_text(problem), latency_ms, problem.permanent or false, false, texts,
@@ -398,7 +445,8 @@ end
 
 -- The scorers of what happened to an item, and their outcomes beside them.
 function Runner:scores_of(run, entries, expect_text)
-  local outcomes, all = score(entries, run), entries.all
+  local outcomes = score(entries, run, expect_text ~= nil or self.experiment.is_noise)
+  local all = entries.all
   if self.experiment.is_noise then require("evalua.noise").again(score, entries, outcomes, run) end
   if run.error ~= nil then return self:only_on_error(entries, outcomes) end
   local is_expected = expect_text and not self.experiment.without_expect

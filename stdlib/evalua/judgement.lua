@@ -1,5 +1,6 @@
 -- The end of a run: its summary from the rows, what its rules say, the verdict, and the record that keeps them.
 
+local engine = require "evalua.native.engine"
 local fail = require "evalua.cli.fail"
 local gate = require "evalua.gate"
 local json = require "evalua.json"
@@ -12,7 +13,8 @@ local strict = require "evalua.strict"
 local summary_module = require "evalua.summary"
 local sys = require "evalua.native.sys"
 
-local judgement = {}
+-- `interrupted`: the user has ended a run of this process.
+local judgement = { interrupted = false }
 
 local must = fail.must
 
@@ -37,6 +39,11 @@ local function each_result_of(store, experiment_id)
       return rows[index] and result_record.of(rows[index])
     end
   end
+end
+
+-- What reads the results of a run for rules; a baseline file has none.
+local function results_of(store, record)
+  return not record.baseline_file and function() return result_record.list(store, record.id) end or nil
 end
 
 -- The slices that the experiment and its rules speak of; those of the experiment are in its summary.
@@ -73,7 +80,8 @@ local function judge(store, experiment, settings, record, built, ending, message
   local results, parts = {}, slices_of(store, experiment, record, built, measured)
   if ending == "completed" or ending == "max_failures" then
     results = rules.run(experiment.rules, built, baseline_summary, comparison,
-      { each_result = each_result_of(store, record.id), slices = parts })
+      { each_result = each_result_of(store, record.id), slices = parts, results = results_of(store, record),
+        baseline_results = experiment.gate_choice and results_of(store, experiment.gate_choice.record) })
   end
   local script_error = hook_problem or metric_problem or ending == "script_error" and message or nil
   for _, result in ipairs(results) do
@@ -81,7 +89,7 @@ local function judge(store, experiment, settings, record, built, ending, message
   end
   local failures = {
     broken = message,
-    timeout = ("the experiment's timeout passed with %d of %d items done"):format(
+    timeout = ("the experiment's timeout passed%s with %d of %d items done"):format(message and " " .. message or "",
       built.total_items - built.skipped_count - built.pending_count, built.total_items),
     max_failures = message, stopped = message, budget = message,
   }
@@ -98,9 +106,23 @@ local function judge(store, experiment, settings, record, built, ending, message
 end
 
 local status_of = {
-  completed = "completed", cancelled = "cancelled", timeout = "cancelled", max_failures = "cancelled",
-  stopped = "cancelled", budget = "cancelled",
+  completed = "completed", unjudged = "interrupted", cancelled = "cancelled", timeout = "cancelled",
+  max_failures = "cancelled", stopped = "cancelled", budget = "cancelled",
 }
+
+-- What Ctrl-C left of the judging says nothing of the run. One whose items all have their results stays open for
+-- `evalua resume`, which then only judges it.
+local function leave_unjudged(built, experiment, record, interrupted)
+  built.rules, built.metrics, built.comparison, built.rules_declared = {}, nil, nil, #experiment.rules
+  built.verdict, built.exit_code = "error", fail.codes.interrupted
+  if built.status == "cancelled" then
+    built.reason = "the run was " .. interrupted
+    return
+  end
+  built.status, built.completed_at, built.completed_with_errors = "interrupted", nil, false
+  built.reason = ("the judging was %s; every result is stored%s"):format(interrupted, experiment.started_by and ""
+    or (", and `evalua resume %d` judges them"):format(record.number))
+end
 
 ---Builds the summary of a run that has ended, judges it and stores both.
 ---@param store table
@@ -108,7 +130,7 @@ local status_of = {
 ---@param settings table
 ---@param made table the stored record
 ---@param ending string "completed", "cancelled", "timeout", "max_failures", "stopped", "budget", "script_error",
----"broken" ...
+---"unjudged" (a signal came after the last item), "broken" ...
 ---@param message string|nil why, where it is not completed
 ---@param hook_problem string|nil
 ---@return table summary with `exit_code`
@@ -120,7 +142,7 @@ function judgement.finish(store, experiment, settings, made, ending, message, ho
   -- A retry leaves alone what never ran.
   if ending == "completed" and built.pending_count > 0 then built.status = "cancelled" end
   built.completed_with_errors = built.status == "completed" and built.failed_count > 0
-  if ending ~= "completed" then
+  if ending ~= "completed" and ending ~= "unjudged" then
     built.skipped_count, built.pending_count = built.skipped_count + built.pending_count, 0
     for _, scorer in next, built.scorers do
       scorer.n_skipped, scorer.n_pending = (scorer.n_skipped or 0) + (scorer.n_pending or 0), 0
@@ -128,16 +150,31 @@ function judgement.finish(store, experiment, settings, made, ending, message, ho
   end
   built.completed_at = sys.wall_text(sys.now_ms())
   record.status = built.status
-  judge(store, experiment, settings, record, built, ending, message, hook_problem)
+  local interrupted = ending == "unjudged" and "interrupted" or nil
+  if not interrupted then
+    local ok, problem
+    interrupted, ok, problem = engine.guard(judge, store, experiment, settings, record, built, ending, message,
+      hook_problem)
+    if not ok and not interrupted then error(problem, 0) end
+  end
+  if interrupted then
+    leave_unjudged(built, experiment, record, interrupted)
+    judgement.interrupted = true
+    if built.status == "interrupted" then
+      store:unlock(made.number)
+      return built
+    end
+  end
+  if built.exit_code == fail.codes.interrupted then judgement.interrupted = true end
   local stored = summary_module.for_json(built)
   stored.exit_code = nil
-  local done, problem = store:experiment_finish(made.id, {
+  local done, unstored = store:experiment_finish(made.id, {
     status = built.status, verdict = built.verdict, completed_at = built.completed_at, summary = json.encode(stored),
   })
   store:unlock(made.number)
   if not done and not built.reason then
     built.verdict, built.exit_code = "error", fail.codes.incomplete
-    built.reason = "the end of the run cannot be stored: " .. tostring(problem)
+    built.reason = "the end of the run cannot be stored: " .. tostring(unstored)
   end
   return built
 end

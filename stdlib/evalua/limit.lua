@@ -5,6 +5,7 @@ local desk = require "evalua.native.desk"
 local options = require "evalua.options"
 local place = require "evalua.place"
 local strict = require "evalua.strict"
+local task = require "evalua.native.task"
 
 local limit = {}
 
@@ -26,24 +27,72 @@ local function take(self)
   return permit
 end
 
--- Frees the coroutine and its permit when the function has ended, however it ended.
+-- A hold is a permit, or the turn of one that is lent, with the coroutine that runs under it. `holds` has the latest of
+-- every scope (an item, a scorer, a branch of eval.all) by the scope's number.
 local hold_meta = {
   __close = function(hold)
-    hold.holders[hold.thread] = nil
+    hold.is_over = true
+    local latest = hold.holds[hold.scope]
+    while latest and latest.is_over do latest = latest.previous end
+    hold.holds[hold.scope] = latest
     hold.permit:release()
   end,
 }
 
--- Runs the function under the limit. What runs under it already does not wait for itself.
+-- Whether what runs now runs under the hold: its coroutine is this one, or has resumed it.
+local function is_under(hold)
+  return hold.thread == coroutine.running() or coroutine.status(hold.thread) == "normal"
+end
+
+-- What already has a permit would wait for itself. In the same scope it simply goes on. Branches of eval.all (and other
+-- scopes inside) borrow the permit of what waits for them, one after another: the bound holds, and one always goes on.
+local function lender_of(holds, own, ...)
+  local hold = holds[own]
+  while hold do
+    if not hold.is_over and is_under(hold) then return hold, true end
+    hold = hold.previous
+  end
+  for position = 1, select("#", ...) do
+    hold = holds[select(position, ...)]
+    if hold then return hold, false end
+  end
+end
+
+-- Raises where a coroutine of the same scope, which cannot be resumed while this one waits, has what it would wait for.
+local function check_coroutines(self, hold)
+  local max, held = rawget(self, "max_concurrency"), 0
+  while hold and max do
+    if not hold.is_over then held = held + (hold.is_lent and max or 1) end
+    if held >= max then
+      place.fail(("waiting for a permit of limit:%s would never end: max_concurrency is %d, and a coroutine that has "
+        .. "yielded under the limit cannot go on while this one waits"):format(rawget(self, "id"), max))
+    end
+    hold = hold.previous
+  end
+end
+
+-- Runs the function under the limit.
 local function call(self, run, ...)
   if type(run) ~= "function" then
     place.fail(('the limit "%s" is called with a function to run, not with %s'):format(rawget(self, "id"),
       options.show(run)))
   end
-  local holders, thread = rawget(self, "holders"), coroutine.running()
-  if holders[thread] then return run(...) end
-  local hold <close> = setmetatable({ holders = holders, thread = thread, permit = take(self) }, hold_meta)
-  holders[hold.thread] = true
+  local holds, own = rawget(self, "holds"), task.lineage() or 0
+  local lender, is_own
+  if next(holds) ~= nil then lender, is_own = lender_of(holds, own, select(2, task.lineage())) end
+  if is_own then return run(...) end
+  if holds[own] then check_coroutines(self, holds[own]) end
+  local permit
+  if lender and rawget(self, "max_concurrency") then
+    lender.turns = lender.turns or task.turns()
+    permit = lender.turns:take()
+  else
+    lender = nil
+    permit = take(self)
+  end
+  local hold <close> = setmetatable({ holds = holds, scope = own, previous = holds[own], thread = coroutine.running(),
+    permit = permit, is_lent = lender ~= nil }, hold_meta)
+  holds[own] = hold
   local results = table.pack(run(...))
   return table.unpack(results, 1, results.n)
 end
@@ -104,7 +153,7 @@ function limit.declare(given)
   end
   return limit.register("limit", values, function()
     return setmetatable({ id = values.id, max_concurrency = values.max_concurrency,
-      requests_per_minute = values.requests_per_minute, holders = setmetatable({}, { __mode = "k" }) }, metatable)
+      requests_per_minute = values.requests_per_minute, holds = setmetatable({}, { __mode = "v" }) }, metatable)
   end)
 end
 

@@ -79,27 +79,34 @@ local function new_rows(accessors)
   return rows
 end
 
+-- What a baseline file has kept of an item for an accessor; of several trials a list.
+local function sheet_value(row, accessor)
+  if type(accessor) ~= "string" then return nil end
+  local kept_value = row.values and row.values[accessor]
+  if kept_value ~= nil then return kept_value end
+  local head, rest = metrics.split(accessor)
+  if head == "score" then return row.scores[rest] end
+  if head == "label" then return row.labels and row.labels[rest] end
+  if head == "rating" then return row.labels and row.labels[rest] or row.scores[rest] end
+  return nil
+end
+
 -- The rows of a baseline file: it keeps scores, labels and the predictions of the metrics; what is right stands with
 -- the run that it is compared with.
 local function of_sheet(sheet, accessors)
   local rows = new_rows(accessors)
-  for position, row in ipairs(sheet.order) do
-    rows.n, rows.ids[position], rows.trials[position] = position, row.id, 1
+  for _, row in ipairs(sheet.order) do
+    local values, trials = {}, 1
     for _, accessor in ipairs(accessors) do
-      local value
-      if type(accessor) == "string" then
-        local head, rest = metrics.split(accessor)
-        if head == "score" then
-          value = row.scores[rest]
-        elseif head == "label" then
-          value = row.labels and row.labels[rest]
-        elseif head == "rating" then
-          value = row.labels and row.labels[rest] or row.scores[rest]
-        else
-          value = row.values and row.values[accessor]
-        end
-      end
-      rows.columns[accessor][position] = kept(value)
+      local value = sheet_value(row, accessor)
+      if json.is_array(value) then trials = math.max(trials, #value) else value = { value } end
+      values[accessor] = value
+    end
+    for trial = 1, trials do
+      local position = rows.n + 1
+      rows.n, rows.ids[position], rows.trials[position] = position, row.id, trial
+      rows.repeated = rows.repeated or trial > 1
+      for _, accessor in ipairs(accessors) do rows.columns[accessor][position] = kept(values[accessor][trial]) end
     end
   end
   return rows

@@ -240,6 +240,16 @@ function metric_values.of_rows(metric, rows, given)
   return record
 end
 
+-- The interval that a function of the suite gives: two numbers, or nil where one of them is none.
+local function interval_of(id, ci)
+  if ci == nil then return nil end
+  if type(ci) ~= "table" or type(ci[1]) ~= "number" or type(ci[2]) ~= "number" then
+    error(("metric %s returned an interval that is not { low, high }, two numbers"):format(id), 0)
+  end
+  local low, high = finite(ci[1]), finite(ci[2])
+  return low and high and { low, high } or nil
+end
+
 ---The value that a function of the suite gives.
 ---@param id string
 ---@param metric evalua.metric
@@ -249,7 +259,8 @@ function metric_values.of_function(id, metric, results)
   local found = metric.compute(results)
   local record = { kind = "function", higher_is_better = true, n = #results, n_missing = 0 }
   if type(found) == "table" then
-    record.value, record.ci, record.n = finite(found.value), found.ci, math.tointeger(found.n) or record.n
+    record.value, record.ci = finite(found.value), interval_of(id, found.ci)
+    record.n = math.tointeger(found.n) or record.n
     if found.higher_is_better == false then record.higher_is_better = false end
   elseif type(found) == "number" then
     record.value = finite(found)
@@ -287,12 +298,12 @@ local function common_rows(before, after, accessors, leaves_out)
 end
 
 -- What belongs to the item, such as what is right, is the same on both sides; a baseline file has not kept it.
-local function share_item(metric, before, after)
+local function share_item(metric, of_file, of_run)
   for rater, accessor in ipairs(metric.columns) do
-    local column = before.columns[accessor]
+    local column = of_file.columns[accessor]
     if type(accessor) == "function" and rater > 1 or metrics.is_of_item(accessor) then
-      for position = 1, before.n do
-        if not column[position] then column[position] = after.columns[accessor][position] end
+      for position = 1, of_file.n do
+        if not column[position] then column[position] = of_run.columns[accessor][position] end
       end
     end
   end
@@ -308,16 +319,32 @@ local function usable(metric, before, after)
   return both
 end
 
+-- In how many of what stands for itself (rows, the trials of an item, clusters) the two runs differ.
+local function count_differing(metric, before, after, both, clusters)
+  local seen, count = {}, 0
+  for index, position in ipairs(both) do
+    local unit = clusters and clusters[index] or position
+    for _, accessor in ipairs(metric.columns) do
+      if not seen[unit] and before.columns[accessor][position] ~= after.columns[accessor][position] then
+        seen[unit] = true
+        count = count + 1
+      end
+    end
+  end
+  return count
+end
+
 ---Compares a metric over the rows that two runs have in common.
 ---@param metric evalua.metric
 ---@param before evalua.metric_rows
 ---@param after evalua.metric_rows
 ---@param given { leaves_out: (fun(item_id: string): boolean), by_item: table|nil, margin: number|nil,
----  alpha: number|nil, confidence: number|nil, seed: integer|nil, is_file: boolean|nil }
+---  alpha: number|nil, confidence: number|nil, seed: integer|nil, file: "baseline"|"candidate"|nil }
 ---@return table entry as of stats.paired
 function metric_values.compare(metric, before, after, given)
   before, after = common_rows(before, after, metric.columns, given.leaves_out)
-  if given.is_file then share_item(metric, before, after) end
+  if given.file == "baseline" then share_item(metric, before, after) end
+  if given.file == "candidate" then share_item(metric, after, before) end
   local both = usable(metric, before, after)
   local nothing = { n = 0, improved = 0, regressed = 0, same = 0, verdict = "incomparable" }
   if #both == 0 then return nothing end
@@ -327,9 +354,10 @@ function metric_values.compare(metric, before, after, given)
     nothing.problem = problem or other_problem
     return nothing
   end
-  local entry = old:compare(new, { clusters = clusters_of(before, both, given.by_item), margin = given.margin,
-    alpha = given.alpha, confidence = given.confidence, seed = given.seed,
-    higher_is_better = metric.higher_is_better })
+  local clusters = clusters_of(before, both, given.by_item)
+  local entry = old:compare(new, { clusters = clusters, margin = given.margin, alpha = given.alpha,
+    confidence = given.confidence, seed = given.seed, higher_is_better = metric.higher_is_better,
+    differing = count_differing(metric, before, after, both, clusters) })
   entry.n = count_items(before, both)
   if not entry.delta then
     entry.verdict, entry.problem = "incomparable", "it has no value on the results that both runs have"

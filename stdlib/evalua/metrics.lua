@@ -108,14 +108,12 @@ local function builder(kind)
   end
 end
 
-local builders, kind_of_builder = {}, {}
-for kind in next, SCHEMAS do
-  builders[kind] = builder(kind)
-  kind_of_builder[builders[kind]] = kind
-end
+local builders, is_builder = {}, {}
+for kind in next, SCHEMAS do builders[kind] = builder(kind) end
 
 ---What scripts know as eval.metrics.
 metrics.builders = strict.namespace(builders, "eval.metrics")
+for _, made in next, builders do is_builder[made] = true end
 
 ---The option `metrics` of an experiment.
 ---@param given table<string, any>|nil
@@ -126,7 +124,7 @@ function metrics.resolve(given, where)
   local list = {}
   for _, id in ipairs(strict.keys(given)) do
     local value = given[id]
-    if kind_of_builder[value] then value = value() end
+    if is_builder[value] then value = value() end
     if type(value) == "function" then
       value = setmetatable({ kind = "function", columns = {}, options = {}, higher_is_better = true, compute = value },
         metrics.metatable)

@@ -1,8 +1,8 @@
 -- The server of `evalua mock`: routes of a script, answered with delays, streams, cuts and recorded bodies.
 
 local json = require "evalua.json"
+local message = require "evalua.http_message"
 local options = require "evalua.options"
-local place = require "evalua.place"
 local strict = require "evalua.strict"
 local sys = require "evalua.native.sys"
 local task = require "evalua.native.task"
@@ -150,9 +150,40 @@ end
 
 -- ---- routes ----
 
+local BODIES = { "body", "json", "file", "stream", "fill" }
+
+-- What is wrong with a reply beyond the types of its options.
+local function problem_of(reply)
+  local bodies = {}
+  for _, name in ipairs(BODIES) do if reply[name] ~= nil then bodies[#bodies + 1] = name end end
+  if #bodies > 1 then return ("a reply takes one of %s, not several"):format(table.concat(bodies, ", ")) end
+  for position, piece in ipairs(reply.stream or {}) do
+    local is_pause = type(piece) == "number" and piece >= 0 and piece < math.huge
+    if type(piece) ~= "string" and not is_pause then
+      return ('element %d of option "stream" must be a text, or a number of milliseconds to wait, not %s'):format(
+        position, options.show(piece))
+    end
+  end
+  local headers = {}
+  for name, value in next, reply.headers or {} do
+    if type(name) ~= "string" or type(value) ~= "string" and type(value) ~= "number" then
+      return ('option "headers": %s must be a text or a number, not %s'):format(tostring(name), options.show(value))
+    end
+    if name:lower() ~= "content-length" then headers[name] = value end -- a wrong one is a fault to try
+  end
+  local _, problem = message.header_lines(headers, 'option "headers"')
+  if problem then return problem end
+  if reply.json == nil then return nil end
+  local ok, unencodable = pcall(json.encode, reply.json)
+  if not ok then return ('option "json": %s'):format((tostring(unencodable):gsub("^stdlib/[%w_/]+%.lua:%d+: ", ""))) end
+end
+
 local function check_reply(reply, where)
   if type(reply) == "string" then reply = { body = reply } end
-  return options.check(schema, reply, where)
+  reply = options.check(schema, reply, where)
+  local problem = problem_of(reply)
+  if problem then error(("%s: %s"):format(where or "the reply", problem), 0) end
+  return reply
 end
 
 -- A reply that is the same for every request: what can be made once is.
@@ -169,7 +200,7 @@ end
 local function checked_route(name, route)
   local where = ('route "%s"'):format(name)
   if not name:find "^%u+ /" and not name:find "^/" then
-    place.fail(('%s: a route is a path such as "/chat", or a method and a path such as "POST /chat"'):format(where), "")
+    error(('%s: a route is a path such as "/chat", or a method and a path such as "POST /chat"'):format(where), 0)
   end
   if type(route) == "function" then return { reply = route } end
   if type(route) == "table" and #route > 0 then
@@ -184,6 +215,7 @@ end
 
 local function find_route(routes, method, path)
   local found = routes[method .. " " .. path] or routes[path]
+  if not found and method == "HEAD" then found = find_route(routes, "GET", path) end
   if found then return found end
   local best
   for name, route in next, routes do -- "/files/*": the longest that fits
@@ -204,7 +236,7 @@ end
 function mock.check(routes)
   local known = {}
   for name, route in next, routes do
-    if type(name) ~= "string" then place.fail("routes have names, such as \"GET /hello\"", "") end
+    if type(name) ~= "string" then error('routes have names, such as "GET /hello"', 0) end
     known[name] = checked_route(name, route)
   end
   return known

@@ -131,12 +131,58 @@ local function within_variance(by_item, order, count)
   return sum / n, n, differing, means
 end
 
+-- How many items got one label in every run and another in one of them; nil where no item has a label in every run.
+local function labels_of(store, records, key)
+  local accessor, labels, order, differing = "label." .. key, {}, {}, {}
+  for run, record in ipairs(records) do
+    local rows = require("evalua.metric_rows").read(store, record, { accessor })
+    for position, id in ipairs(rows.ids) do
+      local label = rows.columns[accessor][position]
+      if label and not labels[id] then
+        labels[id] = { label = label, runs = 0 }
+        order[#order + 1] = id
+      end
+      local known = labels[id]
+      if label and known.runs < run then -- of several trials the first
+        known.runs = known.runs == run - 1 and run or known.runs
+        differing[id] = differing[id] or label ~= known.label
+      end
+    end
+  end
+  local found = { n = 0, differing = 0 }
+  for _, id in ipairs(order) do
+    if labels[id].runs == #records then
+      found.n, found.differing = found.n + 1, found.differing + (differing[id] and 1 or 0)
+    end
+  end
+  return found.n > 0 and found or nil
+end
+
+local function is_finite(value) return value - value == 0 end
+
+-- Of scores near the largest doubles squares and sums are none: then nothing is said of them.
+local function without_infinities(found)
+  for name, value in next, found do
+    if type(value) == "number" and not is_finite(value) then found[name] = nil end
+  end
+  for _, mean in ipairs(found.means or {}) do
+    if not is_finite(mean) then found.means, found.mean = nil, nil end
+  end
+  if not (found.variance and found.floor) then
+    found.problem = "its scores are too large: their variance is no number"
+  end
+  return found
+end
+
 local function record_of(definition, store, records, again)
   local by_item, order = scores_of(store, records, definition)
   local within, n, differing, means = within_variance(by_item, order, #records)
   local found = { scorer_id = definition.id, step_id = definition.step_id, name = definition.name, n = n,
     runs = #records, differing = differing, means = means }
-  if not within then return found end
+  if not within then
+    found.labels = labels_of(store, records, definition.key)
+    return found
+  end
   found.mean = mean_of(means)
   -- Trials of one run are averaged: their noise is smaller than that of a single output, and so is the scorer's part.
   local repeated = trials.of_record(records[1])
@@ -149,15 +195,16 @@ local function record_of(definition, store, records, again)
     math.sqrt(found.target_variance)
   found.difference_stderr = math.sqrt(2 * within / n)
   found.floor = stats.normal_quantile(0.5 + CONFIDENCE / 2) * found.difference_stderr
-  return found
+  return without_infinities(found)
 end
 
 ---The noise of runs of the same target over the same items.
 ---@param store table
 ---@param records table[] two or more of the store
 ---@return table report { name, variant, runs, items, trials, scorers = { [key] = { n, runs, means, mean, variance,
----  target_variance, scorer_variance, sd, target_sd, scorer_sd, differing, floor, difference_stderr } } }; floor: a
----  difference of two runs' means that is no larger is noise, 19 times in 20
+---  target_variance, scorer_variance, sd, target_sd, scorer_sd, differing, floor, difference_stderr, labels = { n,
+---  differing }, problem } } }; labels: of a scorer that gives no scores; floor: a difference of two runs' means
+---  that is no larger is noise, 19 times in 20
 function noise.report(store, records)
   local first, again = records[1], {}
   for _, record in ipairs(records) do add_again(store, record, again) end

@@ -112,6 +112,27 @@ local checks = {
   size = function(value) return type(value) == "number" or type(value) == "string" end,
 }
 
+---What is wrong with the tags of a dataset or an experiment: a list of strings, or names with plain values.
+---@param tags any
+---@param what string what they belong to: "option tags of eval.dataset"
+---@return string|nil problem
+function options.tags_problem(tags, what)
+  if tags == nil then return nil end
+  local right = "a list of strings, or a table of names with their values"
+  if type(tags) ~= "table" then return ("%s must be %s, not %s"):format(what, right, options.show(tags)) end
+  local names, values = 0, 0
+  for key, value in next, tags do
+    local kind = type(value)
+    if type(key) == "string" then names = names + 1 else values = values + 1 end
+    if kind ~= "string" and (type(key) ~= "string" or kind ~= "number" and kind ~= "boolean") then
+      return ("%s must be %s; %s is %s"):format(what, right,
+        type(key) == "string" and options.show(key) or "element " .. tostring(key), options.show(value))
+    end
+  end
+  if names > 0 and values > 0 then return ("%s must be %s, not both at once"):format(what, right) end
+  return nil
+end
+
 local function expected(option)
   local words = {}
   for kind in option[2]:gmatch("%a+") do words[#words + 1] = descriptions[kind] end
@@ -141,7 +162,7 @@ local function check_value(option, value)
       return nil, "is 0, which is no time at all; leave it out for no timeout"
     end
     value = ms
-  elseif kind == "size" then
+  elseif kind == "size" and not (value == 0 and option.min == 0) then
     local bytes, problem = size.parse(value)
     if not bytes then return nil, "is wrong: " .. problem end
     value = bytes
@@ -198,7 +219,9 @@ function options.check(schema, given, where)
     local name, value, problem = option[1], rawget(given, option[1]), nil
     if value == nil then
       values[name] = option.default
-      if option.required then problem = "is missing; it must be " .. expected(option) end
+      if option.required then
+        problem = "is missing; it must be " .. (option[2] == "any" and option.help or expected(option))
+      end
     elseif option.later and value ~= option.accept then
       problem = "is not available yet; it comes with a later version"
     else

@@ -35,6 +35,18 @@ local function convert(text, kind)
   return value
 end
 
+-- A default is of the parameter's type: a text where the command line would need a number is a mistake.
+local function check_default(values, kind)
+  local default = values.default
+  if default == nil then return end
+  local fits = type(default) == kind or kind == "integer" and math.tointeger(default) ~= nil
+    and type(default) == "number"
+  if not fits then
+    place.fail(('option "default" of eval.param must be %s, as its type says, not %s'):format(
+      kind == "integer" and "a whole number" or "a " .. kind, options.show(default)))
+  end
+end
+
 ---The value of a parameter: what -p gave, else the default.
 ---@param given table name, default, type, description, enum
 ---@return string|number|boolean
@@ -46,6 +58,7 @@ function param.declare(given)
     place.fail(('option "name" of eval.param must be a name such as model, not %s'):format(options.show(name)))
   end
   local kind = values.type or type(values.default) == "nil" and "string" or type(values.default)
+  check_default(values, kind)
   local registry = suite.current()
   local value = registry.param_values[name]
   if value ~= nil then

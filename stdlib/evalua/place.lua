@@ -50,6 +50,19 @@ function place.prefix(message, where)
   return where and (where .. ": " .. message) or message
 end
 
+---The functions of a table, in place, so that a script's line is known where it ends with a call of one
+---(`return eval.file "a.txt"`); other values, and tables that are called, stay as they are.
+---@generic T: table
+---@param functions T
+---@return T functions
+function place.keep_frames(functions)
+  local keep = require("evalua.native.frame").keep
+  for name, value in next, functions do
+    if type(value) == "function" then rawset(functions, name, keep(value)) end
+  end
+  return functions
+end
+
 ---Raises a mistake in the user's definitions, with the caller's line first.
 ---@param message string what is wrong and what would be right
 ---@param where string|nil a place that is known better than the caller's
@@ -68,6 +81,15 @@ function place.fail_all(messages, where)
   end
   last_message = table.concat(lines, "\n")
   error(last_message, 0)
+end
+
+---Raises where an item runs: what is declared there is never looked at again.
+---@param what string "eval.experiment"
+function place.outside_items(what)
+  local engine = require "evalua.native.engine"
+  if engine.in_worker() or engine.current_item() then
+    place.fail(("%s does nothing inside an item: declare it at the top of the suite"):format(what))
+  end
 end
 
 -- The last error of the script's own code that the library raised for it: a module that does not compile.

@@ -156,6 +156,7 @@ local function run_with_hooks(store, view, record, address, jobs, settings)
   end)
   run_hooks:close()
   if not ok then error(problem, 0) end
+  if run_hooks.interrupted then ending = "cancelled" end
   return { ending = ending, message = message, failed = failed, hook_problem = run_hooks.problem }
 end
 

@@ -49,7 +49,7 @@ local function scores_of(row)
     for name, value in next, score do if value ~= json.null then copy[name] = value end end
     if copy.step_id == "" then copy.step_id = nil end
     copy.error, copy.metadata = decoded(copy.error), decoded(copy.metadata)
-    scores[position] = copy
+    scores[position] = strict.record(copy, result_record.SCORE_FIELDS, "score")
   end
   return scores
 end
@@ -67,6 +67,11 @@ function result_record.value(row, field)
   return value
 end
 
+local function unknown(field)
+  place.fail(("unknown field %s of result%s"):format(type(field) == "string" and ('"%s"'):format(field)
+    or tostring(field), strict.hint(tostring(field), result_record.FIELDS, "its fields")))
+end
+
 ---The record of a stored row.
 ---@param row table of store:results
 ---@return table result strict
@@ -75,15 +80,35 @@ function result_record.of(row)
   return setmetatable(record, {
     __name = "evalua.result",
     __index = function(_, field)
-      if not known[field] then
-        place.fail(("unknown field %s of result%s"):format(type(field) == "string" and ('"%s"'):format(field)
-          or tostring(field), strict.hint(tostring(field), result_record.FIELDS, "its fields")))
-      end
+      if not known[field] then unknown(field) end
       local value = result_record.value(row, field)
       if value ~= nil then rawset(record, field, value) end
       return value
     end,
   })
+end
+
+---The fields of one score of a result.
+result_record.SCORE_FIELDS = {
+  "scorer_id", "scorer_name", "step_id", "score", "label", "passed", "reason", "error", "status", "metadata",
+  "latency_ms", "source", "score_set", "scored_at", "position", "item_id", "trial",
+}
+
+local whole = {
+  __name = "evalua.result",
+  __index = function(row, field)
+    if BY_SCORER[field] then return by_scorer(row, field) end
+    if known[field] then return nil end
+    return unknown(field)
+  end,
+}
+
+---Makes a row whose fields are values already the strict record of a result, in place, and its scores too.
+---@param row table
+---@return table row itself
+function result_record.strict(row)
+  for _, score in ipairs(row.scores or {}) do strict.record(score, result_record.SCORE_FIELDS, "score") end
+  return setmetatable(row, whole)
 end
 
 local PAGE = 500
@@ -127,17 +152,29 @@ function result_record.list(store, experiment_id)
   })
 end
 
----Gives a summary its `results`: the list above, made when it is first asked for.
+---Gives a summary its `results`: the list above, made when it is first asked for. Unknown fields of it and of its
+---scorers are errors from then on.
 ---@param summary table
 ---@param store table
 ---@return table summary itself
 function result_record.attach(summary, store)
+  local fields = require "evalua.summary"
   local experiment_id, list = summary.experiment_id, nil
+  for _, name in ipairs { "metrics", "slices", "params" } do summary[name] = summary[name] or {} end
+  for id, scorer in next, summary.scorers do
+    strict.record(scorer, fields.SCORER_FIELDS, ("summary.scorers[%q]"):format(id))
+  end
+  strict.record(summary.scorers, strict.keys(summary.scorers), "summary.scorers")
+  local known_fields = table.move(fields.FIELDS, 1, #fields.FIELDS, 2, { "exit_code" })
   return setmetatable(summary, {
     __index = function(_, field)
-      if field ~= "results" or not experiment_id then return nil end
-      list = list or result_record.list(store, experiment_id)
-      return list
+      if field == "results" and experiment_id then
+        list = list or result_record.list(store, experiment_id)
+        return list
+      end
+      if strict.contains(known_fields, field) then return nil end
+      place.fail(("unknown field %s of summary%s"):format(type(field) == "string" and ('"%s"'):format(field)
+        or tostring(field), strict.hint(field, known_fields, "its fields")))
     end,
   })
 end

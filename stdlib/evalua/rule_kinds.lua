@@ -2,6 +2,7 @@
 -- A rule's status is pass, fail, inconclusive or no_data; what cannot be judged is never a pass.
 
 local compare = require "evalua.compare"
+local detectable = require "evalua.detectable"
 local duration = require "evalua.duration"
 local options = require "evalua.options"
 local place = require "evalua.place"
@@ -111,6 +112,21 @@ end
 
 local number_text = summary.number_text
 
+-- Sums of many numbers differ from what is meant by less than this: 40 times 0.01 is no more than 0.4.
+local ROUNDING = 1e-9
+
+-- Whether a value is at least the bound, but for rounding.
+local function reaches(value, limit) return value >= limit - ROUNDING * math.max(math.abs(limit), math.abs(value)) end
+
+-- The digits that tell a value from a bound, where `text_of` shows both alike.
+local function exactly(value, limit, text_of)
+  local shown = text_of(value)
+  if shown ~= text_of(limit) or reaches(tonumber(shown), value) and reaches(value, tonumber(shown)) then return "" end
+  return (", exactly %.7g"):format(value)
+end
+
+local function cost_text(value) return ("%.4g"):format(value) end
+
 local function percent(rate) return ("%.1f %%"):format(rate * 100) end
 
 -- The scorer's record of a summary, or nil and why there is none.
@@ -166,11 +182,11 @@ local function threshold_rule(kind, sign, words, worst_score)
       check = function(now)
         local value, text, worst = value_of(now, id, settings.min_n, worst_score)
         if not value then return "no_data", text end
-        local holds = sign * (value - limit) >= 0
-        local message = ("%s is %s, %s"):format(id, text, holds and ("%s %s"):format(words, limit)
-          or ("must be %s %s"):format(words, limit))
+        local holds = reaches(sign * value, sign * limit)
+        local message = ("%s is %s%s, %s"):format(id, text, holds and "" or exactly(value, limit, number_text),
+          holds and ("%s %s"):format(words, limit) or ("must be %s %s"):format(words, limit))
         if not holds then return "fail", message end
-        if sign * (worst - limit) < 0 then
+        if not reaches(sign * worst, sign * limit) then
           return "inconclusive", message .. ("; were all without a score judged %d it would be %s"):format(worst_score,
             number_text(worst))
         end
@@ -191,7 +207,7 @@ local function pass_rate(id, limit, given)
       if not scorer then return "no_data", problem end
       if not scorer.pass_rate then return "no_data", ("scorer %s has no `pass` threshold"):format(id) end
       local judged = scorer.n + scorer.n_unscored + scorer.n_error + scorer.n_failed
-      return scorer.pass_rate >= limit and "pass" or "fail",
+      return reaches(scorer.pass_rate, limit) and "pass" or "fail",
         ("%s passed %d of %d (%s), at least %s is asked"):format(id, scorer.passed, judged, percent(scorer.pass_rate),
           percent(limit))
     end,
@@ -209,7 +225,7 @@ local function success_rate(limit, given)
         return "no_data", ("%d items, the rule asks for %d (min_n)"):format(now.total_items, settings.min_n)
       end
       local rate = now.succeeded_count / now.total_items
-      return rate >= limit and "pass" or "fail", ("%d of %d items succeeded (%s), at least %s is asked"):format(
+      return reaches(rate, limit) and "pass" or "fail", ("%d of %d items succeeded (%s), at least %s is asked"):format(
         now.succeeded_count, now.total_items, percent(rate), percent(limit))
     end,
   }
@@ -251,8 +267,9 @@ local function max_cost(limit, given)
         if now.total_items == 0 then return "no_data", "no item ran" end
         cost = cost / now.total_items
       end
-      return cost <= limit and "pass" or "fail", ("the cost per %s is %.4g, at most %s is allowed"):format(per, cost,
-        limit)
+      local holds = reaches(limit, cost)
+      return holds and "pass" or "fail", ("the cost per %s is %s%s, at most %s is allowed"):format(per, cost_text(cost),
+        holds and "" or exactly(cost, limit, cost_text), limit)
     end,
   }
 end
@@ -276,8 +293,10 @@ local function comparison_text(id, entry, verdict)
     p and ("%.3g"):format(p) or "unknown", entry.p_adjusted and " Holm-adjusted" or "", entry.n,
     verdict:gsub("_", " "))
   if verdict == "inconclusive" then
+    local needed, mde = detectable.least_pairs(entry), detectable.difference(entry)
     text = text .. (entry.n == 1 and "; one pair gives no interval"
-      or entry.mde and entry.mde > 0 and ("; differences from %.3g on would be found"):format(entry.mde)
+      or needed and ("; so few pairs cannot show any difference: that takes %d"):format(needed)
+      or mde and ("; differences from %.3g on would be found"):format(mde)
       or entry.ci and ("; too few %s to tell"):format(entry.clusters and "clusters" or "pairs")
       or "; there is no interval")
   end
@@ -297,6 +316,10 @@ local function comparison_rule(kind, words, status_of)
         if not entry then return "no_data", ("scorer %s is in neither run"):format(id) end
         if entry.problem then return "no_data", ("%s %s: %s"):format(what, id, entry.problem) end
         if entry.n == 0 then
+          if entry.labels then
+            return "no_data", ("scorer %s gives labels, which are neither better nor worse (%d of %d alike); gate a "
+              .. "metric of them, such as accuracy or kappa"):format(id, entry.labels.same, entry.labels.n)
+          end
           return "no_data", entry.only_in and ("%s %s is only in the %s"):format(what, id, entry.only_in)
             or ("%s %s has no item with a %s in both runs"):format(what, id, what == "scorer" and "score" or "value")
         end

@@ -1,6 +1,7 @@
 -- Rules over a run: judging them all, and what the process says at the end. The kinds are in rule_kinds.lua.
 
 local compare = require "evalua.compare"
+local failure = require "evalua.failure"
 local json = require "evalua.json"
 local metric_values = require "evalua.metric_values"
 local options = require "evalua.options"
@@ -148,21 +149,80 @@ local function strict_map(map, fields, what)
   return strict.record(view, strict.keys(view), what)
 end
 
+-- Parts of a summary that have fixed fields.
+local PART_FIELDS = {
+  dataset = { "name", "version", "digest" }, target = { "type", "id", "version" },
+  git = { "commit", "branch", "dirty" }, latency_ms = summary.LATENCY_FIELDS, usage = summary.USAGE_FIELDS,
+}
+
+-- The slices of a summary: fields, values and scorers that there are not are errors.
+local function strict_slices(fields, what)
+  local view = {}
+  for field, values in next, fields do
+    local name, copies = ("%s[%q]"):format(what, field), {}
+    for value, slice in next, values do
+      local copy = copy_of(slice)
+      copy.scorers = strict_map(slice.scorers, summary.SCORER_FIELDS, ("%s[%q].scorers"):format(name, value))
+      copies[value] = copy
+    end
+    view[field] = strict.record(copies, strict.keys(copies), name)
+  end
+  return strict.record(view, strict.keys(view), what)
+end
+
+-- `results` of a summary: read when they are asked for.
+local function with_results(view, results)
+  if not results then return view end
+  local unknown = getmetatable(view).__index
+  return setmetatable(view, {
+    __name = getmetatable(view).__name,
+    __index = function(self, field)
+      if field ~= "results" then return unknown(self, field) end
+      local list = results()
+      rawset(self, field, list)
+      return list
+    end,
+  })
+end
+
 ---A summary as rules see it: unknown fields and scorers raise with the nearest right name.
 ---@param record table a summary; it is not changed
 ---@param what string "now" or "baseline"
+---@param results nil|fun(): table gives its results
 ---@return table
-function rules.summary_view(record, what)
+function rules.summary_view(record, what, results)
   local view = copy_of(record)
   view.scorers = strict_map(record.scorers, summary.SCORER_FIELDS, what .. ".scorers")
   view.metrics = strict_map(record.metrics, metric_values.FIELDS, what .. ".metrics")
-  if view.latency_ms then
-    view.latency_ms = strict.record(copy_of(view.latency_ms), summary.LATENCY_FIELDS, what .. ".latency_ms")
+  for name, fields in next, PART_FIELDS do
+    if type(view[name]) == "table" then
+      view[name] = strict.record(copy_of(view[name]), fields, ("%s.%s"):format(what, name))
+    end
   end
-  if view.usage then
-    view.usage = strict.record(copy_of(view.usage), summary.USAGE_FIELDS, what .. ".usage")
+  if view.params or results then -- a baseline file does not keep them
+    local params = copy_of(view.params or {})
+    view.params = strict.record(params, strict.keys(params), what .. ".params")
   end
-  return strict.record(view, summary.FIELDS, what)
+  if view.slices then view.slices = strict_slices(view.slices, what .. ".slices") end
+  return with_results(strict.record(view, summary.FIELDS, what), results)
+end
+
+local SIDES = { "baseline", "candidate", "delta" }
+local SIDE_FIELDS = {
+  "experiment_id", "number", "name", "variant", "status", "dataset", "target", "params", "file", "score_set",
+  "started_at", "completed_at",
+}
+-- Parts of a comparison, and what is inside theirs.
+local COMPARISON_PARTS = {
+  items = { { "paired", "only_baseline", "only_candidate", "changed" } }, success_rate = { SIDES },
+  latency_ms = { SIDES, summary.LATENCY_FIELDS }, usage = { SIDES, summary.USAGE_FIELDS },
+  baseline = { SIDE_FIELDS }, candidate = { SIDE_FIELDS },
+}
+
+-- A part with the fields it has and those it may have.
+local function strict_part(part, fields, what)
+  local view, names = copy_of(part), strict.keys(part)
+  return strict.record(view, table.move(fields, 1, #fields, #names + 1, names), what)
 end
 
 ---A comparison as rules see it.
@@ -170,6 +230,15 @@ end
 ---@return table
 function rules.comparison_view(record)
   local view = copy_of(record)
+  for name, kinds in next, COMPARISON_PARTS do
+    if type(view[name]) == "table" then
+      local what = "comparison." .. name
+      view[name] = strict_part(view[name], kinds[1], what)
+      for key, inner in next, kinds[2] and view[name] or {} do
+        if type(inner) == "table" then view[name][key] = strict_part(inner, kinds[2], what .. "." .. key) end
+      end
+    end
+  end
   view.scorers = strict_map(record.scorers, compare.SCORER_FIELDS, "comparison.scorers")
   view.metrics = strict_map(record.metrics, compare.SCORER_FIELDS, "comparison.metrics")
   return strict.record(view, compare.FIELDS, "comparison")
@@ -180,15 +249,16 @@ end
 ---@param now table the summary of this run
 ---@param baseline table|nil the summary of the baseline
 ---@param comparison table|nil
----@param context { each_result: function|nil, slices: evalua.rule_slices|nil }|nil
+---@param context { each_result: function|nil, slices: evalua.rule_slices|nil, results: nil|(fun(): table),
+---  baseline_results: nil|(fun(): table) }|nil
 ---@return evalua.rule_result[]
 function rules.run(list, now, baseline, comparison, context)
-  local now_view = rules.summary_view(now, "now")
-  local baseline_view = baseline and rules.summary_view(baseline, "baseline")
+  local now_view = rules.summary_view(now, "now", context and context.results)
+  local baseline_view = baseline and rules.summary_view(baseline, "baseline", context and context.baseline_results)
   local comparison_view = comparison and rules.comparison_view(comparison)
   local results = {}
   for position, rule in ipairs(list) do
-    local function handler(problem) return type(problem) == "string" and problem or tostring(problem) end
+    local function handler(problem) return (failure.text(problem)) end
     local ok, status, message
     if is_sliced(rule) then
       ok, status, message = xpcall(rule_slices.judge, handler, rule, baseline_view, comparison_view,
@@ -202,7 +272,7 @@ function rules.run(list, now, baseline, comparison, context)
     else
       result.status, result.script_error = "no_data", true
       result.message = place.prefix("the rule's function failed: " .. status, rule.where)
-      if not baseline and status:find("index a nil value", 1, true) then
+      if not baseline and status:find("index a nil value (local '", 1, true) then
         result.message = result.message .. "; there is no baseline, so baseline and comparison are nil"
       end
     end
@@ -251,6 +321,13 @@ local function nothing_scored(now)
   return any
 end
 
+-- How many of `total` may fail: a tolerance below 1 is a share of them. 0.29 of 100 are 29, whatever the product says.
+local function allowance(tolerance, total)
+  if tolerance >= 1 then return tolerance end
+  local share, whole = tolerance * total, math.floor(tolerance * total + 0.5)
+  return math.abs(share - whole) < 1e-9 * math.max(1, total) and whole or share
+end
+
 -- Why the run could not be completed or judged, or nil.
 local function not_judged(now, results, settings)
   if settings.failure then return settings.failure end
@@ -261,7 +338,7 @@ local function not_judged(now, results, settings)
   local speaks = false
   for _, result in ipairs(results) do speaks = speaks or result.kind == "success_rate" end
   local tolerance = settings.tolerance or 0
-  local allowed = tolerance < 1 and tolerance * now.total_items or tolerance
+  local allowed = allowance(tolerance, now.total_items)
   if not speaks and now.failed_count > allowed then
     return ("%d of %d items failed, %s %s tolerated"):format(now.failed_count, now.total_items,
       tolerance == 0 and "none" or ("%g"):format(allowed), tolerance == 1 and "is" or "are")
@@ -269,7 +346,7 @@ local function not_judged(now, results, settings)
   -- Where passes are counted a failed trial is one that did not pass; elsewhere it is missing from its item's value.
   local repeated = now.trials
   if repeated and not speaks and not require("evalua.trials").counts_passes(repeated.reducer:match("^[%w_]+")) then
-    local most = tolerance < 1 and tolerance * repeated.total or tolerance
+    local most = allowance(tolerance, repeated.total)
     if repeated.failed > most then
       return ("%d of %d trials failed, %s %s tolerated"):format(repeated.failed, repeated.total,
         tolerance == 0 and "none" or ("%g"):format(most), tolerance == 1 and "is" or "are")

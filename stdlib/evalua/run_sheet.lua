@@ -16,10 +16,11 @@ local DIGEST_CHARACTERS = 16
 ---@field id string
 ---@field digest string|nil of input and ground truth: tells whether the item is the same in both runs
 ---@field status "ok"|"error"|"timeout"|"limited"|"skipped"
----@field passed boolean|nil of several trials: whether none of them did not pass
+---@field passed boolean|nil of several trials: as the run's reducer says
 ---@field scores table<string, number> by the scorer's key; trials are reduced as the run says
 ---@field labels table<string, string>|nil
----@field values table<string, any>|nil what metrics measure, by accessor
+---@field values table<string, any>|nil what metrics measure, by accessor; of several trials a list, null where one has
+---  none
 ---@field unscored string[]|nil keys of scorers that gave no score on purpose
 ---@field errors string[]|nil keys of scorers that failed
 
@@ -42,14 +43,14 @@ local function digest_of(row)
   return text.sha256((row.input or "") .. "\n" .. (row.ground_truth or "")):sub(1, DIGEST_CHARACTERS)
 end
 
-local function add_scores(entry, scores, is_repeated)
+local function add_scores(entry, scores)
   for _, score in ipairs(scores or {}) do
     local key = summary.scorer_key(score.scorer_id, score.step_id)
     if score.status == "error" then
-      if not is_repeated then entry.errors = add(entry.errors, key) end
+      entry.errors = add(entry.errors, key)
     elseif score.score ~= nil then
       entry.scores[key] = score.score
-    elseif not is_repeated then
+    else
       entry.unscored = score.label == nil and add(entry.unscored, key) or entry.unscored
     end
     if score.label ~= nil then
@@ -57,13 +58,6 @@ local function add_scores(entry, scores, is_repeated)
       entry.labels[key] = score.label
     end
   end
-end
-
--- Trials of an item: it ran if one of them did, and it passed if none of them did not.
-local function add_trial(entry, row)
-  if entry.status ~= "ok" then entry.status = row.status end
-  if row.passed == false or entry.passed == nil then entry.passed = row.passed end
-  add_scores(entry, row.scores, true)
 end
 
 -- The store reduces trials: a run paired with itself is its own values.
@@ -80,29 +74,28 @@ end
 ---The sheet of a run of the store.
 ---@param store table
 ---@param record table
----@param each nil|fun(row: table, entry: evalua.sheet_row) sees the first result of each item
+---@param each nil|fun(rows: table[], entry: evalua.sheet_row) sees the results of each item, one a trial
 ---@return evalua.run_sheet
 function run_sheet.of_run(store, record, each)
-  local sheet, after = { order = {}, by_id = {} }, 0
+  local sheet, after, reduction = { order = {}, by_id = {} }, 0, trials.of_record(record)
+  local function add_item(row, rows)
+    local entry = { id = row.item_id, digest = digest_of(row), status = row.status, passed = row.passed, scores = {} }
+    add_scores(entry, row.scores)
+    if each then each(rows, entry) end
+    sheet.by_id[entry.id], sheet.order[#sheet.order + 1] = entry, entry
+  end
+  local group = reduction and require("evalua.report.items").grouping(reduction, add_item)
   repeat
     local rows = must(store:results(record.id, { after = after, limit = PAGE }))
     for _, row in ipairs(rows) do
-      local known = sheet.by_id[row.item_id]
-      if known then
-        add_trial(known, row)
-      else
-        local entry = { id = row.item_id, digest = digest_of(row), status = row.status, passed = row.passed,
-          scores = {} }
-        add_scores(entry, row.scores)
-        sheet.by_id[entry.id] = entry
-        if each then each(row, entry) end
-        sheet.order[#sheet.order + 1] = entry
-      end
+      if group then group.add(row) else add_item(row, { row }) end
       after = row.position
     end
   until #rows < PAGE
-  local reduction = trials.of_record(record)
-  if reduction then reduce_scores(store, record, sheet, reduction) end
+  if group then
+    group.finish()
+    reduce_scores(store, record, sheet, reduction)
+  end
   return sheet
 end
 
@@ -117,9 +110,18 @@ local function check_row(row)
       return ("(%s): %s must be an object"):format(row.id, name)
     end
   end
+  if row.digest ~= nil and type(row.digest) ~= "string" then return ("(%s): digest must be a text"):format(row.id) end
   for key, value in next, row.scores or {} do
-    if type(value) ~= "number" or value ~= value then
+    if type(value) ~= "number" or value - value ~= 0 then
       return ("(%s): the score of %s must be a number"):format(row.id, tostring(key))
+    end
+  end
+  for key, value in next, row.labels or {} do
+    if type(value) ~= "string" then return ("(%s): the label of %s must be a text"):format(row.id, tostring(key)) end
+  end
+  for _, name in ipairs { "unscored", "errors" } do
+    if row[name] ~= nil and not json.is_array(row[name]) then
+      return ("(%s): %s must be a list"):format(row.id, name)
     end
   end
   return nil

@@ -51,6 +51,15 @@ local function metric_definitions(experiment)
   return list
 end
 
+-- Whose repository the record of a run names.
+local function directory_of(suite)
+  return suite and place.directory(sys.realpath(suite) or suite) or sys.cwd()
+end
+
+---Lets git work while the datasets are brought in line: for the experiment that will run first.
+---@param experiment table
+function runner.ask_repository(experiment) repository.ask(directory_of(experiment.suite_path)) end
+
 local function record_of(experiment, data, settings, selected, seed)
   local target, tags = experiment.target, experiment.tags
   if settings.tags then
@@ -77,11 +86,10 @@ local function record_of(experiment, data, settings, selected, seed)
       suite_path = suite and sys.realpath(suite) or nil, suite_text = experiment.suite_text, cwd = sys.cwd(),
       code = suite_code.digests(experiment.code_files or {}), target_version = target.version,
       baseline = settings.baseline, inconclusive = settings.inconclusive, cache = settings.cache,
-      cluster = experiment.cluster,
-      cache_file = settings.cache_file,
+      cluster = experiment.cluster, suite_baseline = experiment.baseline, cache_file = settings.cache_file,
     },
     params = experiment.params and next(experiment.params) and encoded(experiment.params) or nil,
-    git = encoded(repository.of(suite and place.directory(sys.realpath(suite) or suite) or sys.cwd())),
+    git = encoded(repository.of(directory_of(suite))),
     seed = seed, selection = encoded(selected), suite = suite, host = sys.hostname(),
     slices = encoded(experiment.slices), metrics = encoded(metric_definitions(experiment)),
     command_line = settings.command_line, status = "running",
@@ -154,6 +162,13 @@ end
 ---@field set "all"|"missing"|"failed"
 ---@field count integer (item, trial) pairs to run
 ---@field selected integer pairs of the selection
+---@field spent_tokens number|nil of the budget of the run, by results that are stored
+---@field spent_cost number|nil
+
+-- What setup has left of the timeout of an experiment, in ms.
+local function time_left(experiment, run_hooks)
+  return experiment.timeout_ms and math.max(1, experiment.timeout_ms - (sys.monotonic_ms() - run_hooks.begin_ms))
+end
 
 local function run_items(store, experiment, settings, made, jobs, run_hooks)
   local item_run = require "evalua.item_run"
@@ -185,10 +200,11 @@ local function run_items(store, experiment, settings, made, jobs, run_hooks)
     max_concurrency = concurrency,
     workers = workers_of(settings, concurrency, jobs.count), max_retries = experiment.max_retries,
     max_failures = experiment.max_failures, run_tokens = limits.run_tokens, run_cost = limits.run_cost,
+    spent_tokens = jobs.spent_tokens, spent_cost = jobs.spent_cost,
     item_tokens = limits.tokens, item_cost = limits.cost, item_steps = limits.steps,
     item_processes = limits.processes, item_requests = limits.requests,
     memory_per_worker = limits.memory_per_worker, rss_per_worker = limits.rss_per_worker,
-    timeout_ms = experiment.timeout_ms, item_timeout_ms = experiment.item_timeout_ms, seed = jobs.seed,
+    timeout_ms = time_left(experiment, run_hooks), item_timeout_ms = experiment.item_timeout_ms, seed = jobs.seed,
     run_item = run_item, open_worker = open_worker,
     signal = experiment.signal and require("evalua.signal").flag_of(experiment.signal) or nil,
     on_commit = function(_, from, to) report_results(from, to) end,
@@ -198,8 +214,10 @@ local function run_items(store, experiment, settings, made, jobs, run_hooks)
     end,
   }
   experiment.worker_opened = nil
+  experiment.overridden = experiment.scorers and progress.own_scorers or 0
   -- A run that ended early has results behind those that are missing.
   if ending ~= "broken" then report_results(reported_to + 1, jobs.selected) end
+  if run_hooks.signals > 0 then run_hooks.interrupted = true end
   if report then report(progress) end
   return ending, message
 end
@@ -216,6 +234,8 @@ local function run_with_hooks(store, experiment, settings, made, jobs)
       ending = "cancelled"
     elseif run_hooks.interrupted then
       ending = "cancelled"
+    elseif run_hooks.is_late then
+      ending, message = "timeout", "in setup"
     elseif is_open then
       ending, message = run_items(store, experiment, settings, made, jobs, run_hooks)
     end
@@ -223,10 +243,21 @@ local function run_with_hooks(store, experiment, settings, made, jobs)
   run_hooks:close()
   keeper.stop()
   if not ok then error(problem, 0) end
+  if ending == "completed" and run_hooks.interrupted then ending = "unjudged" end
   local signal = experiment.signal
   if ending == "cancelled" and signal and signal.aborted then message = "the script aborted it: " .. signal.reason end
   return ending, message, run_hooks.problem
 end
+
+-- Lists of scorers are not merged: whose scorers gave way is said.
+local function tell_overridden(experiment)
+  local count = experiment.overridden or 0
+  if count == 0 then return end
+  sys.stderr_write(("evalua: experiment %s: its scorers have overridden those that %s\n"):format(
+    require("evalua.report.text").clean(experiment.name), count == 1 and "1 item names" or count .. " items name"))
+end
+
+
 ---Runs one experiment to its end.
 ---@param experiment table what evalua.experiment resolves
 ---@param settings { store: table, items: string[]|nil, where: table|nil, limit: integer|nil, sample: integer|nil,
@@ -252,7 +283,21 @@ function runner.run(experiment, settings)
   local built = judgement.finish(store, experiment, settings, made,
     run_with_hooks(store, experiment, settings, made, jobs))
   for _, notice in ipairs(prepared.notices) do sys.stderr_write("evalua: " .. notice .. "\n") end
+  tell_overridden(experiment)
   return built
+end
+
+-- A budget is of the run, however often it was interrupted.
+local function count_spent(store, record, limits, jobs)
+  if not limits.run_tokens and not limits.run_cost then return end
+  jobs.spent_tokens, jobs.spent_cost = require("evalua.usage").of_run(store, record.id)
+  for name, spent in next, { run_tokens = jobs.spent_tokens, run_cost = jobs.spent_cost } do
+    if limits[name] and spent > limits[name] and jobs.count > 0 then
+      fail.incomplete("run %d cannot go on: its budget is spent: its stored results have used %s, the limit (%s) is "
+        .. "%s; with a larger limit in the suite it can", record.number, tostring(math.tointeger(spent) or spent), name,
+        tostring(math.tointeger(limits[name]) or limits[name]))
+    end
+  end
 end
 
 ---Runs a part of a stored experiment again, on exactly its selection: what is missing, or what failed.
@@ -272,11 +317,14 @@ function runner.continue(experiment, record, settings)
     set = settings.jobs, count = must(store:job_count(record.id, settings.jobs)),
     selected = (record.total_items or 0) * experiment.trials, seed = record.seed or 0,
   }
+  count_spent(store, record, experiment.limits, jobs)
   must(store:experiment_update(record.id, { status = "running" }))
   local declaration = experiment.dataset.declaration
   if declaration and declaration.release then declaration.release() end
-  return judgement.finish(store, experiment, settings, record,
+  local built = judgement.finish(store, experiment, settings, record,
     run_with_hooks(store, experiment, settings, record, jobs))
+  tell_overridden(experiment)
+  return built
 end
 
 -- `expect` belongs to every experiment whose items carry checks.

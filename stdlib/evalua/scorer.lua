@@ -83,6 +83,22 @@ local function from_entry(entry, position, context)
   place.fail(message, context.where)
 end
 
+-- One entry of a list, added to context.entries.
+local function add_entry(entry, position, category, context)
+  local made = from_entry(entry, position, context)
+  local key = context.step_id .. "/" .. made.id
+  if context.seen[key] then
+    place.fail(('%s: two scorers have the id "%s"; give one of them an id of its own, such as id = "%s_2"'):format(
+      context.what, made.id, made.id), context.where)
+  end
+  context.seen[key] = true
+  context.entries[#context.entries + 1] = {
+    scorer = made,
+    step_id = context.step_id ~= "" and context.step_id or nil,
+    category = category,
+  }
+end
+
 local function add_list(list, category, context)
   if type(list) ~= "table" or definition.is_scorer(list) or handle.is_handle(list) then
     place.fail(("%s must be a list of scorers, not %s; write { it } with braces"):format(context.what,
@@ -92,20 +108,13 @@ local function add_list(list, category, context)
   if not length then
     place.fail(("%s is not a proper list: %s; each must be %s"):format(context.what, problem, wanted), context.where)
   end
+  local problems = {}
   for position = 1, length do
-    local made = from_entry(list[position], position, context)
-    local key = context.step_id .. "/" .. made.id
-    if context.seen[key] then
-      place.fail(('%s: two scorers have the id "%s"; give one of them an id of its own, such as id = "%s_2"'):format(
-        context.what, made.id, made.id), context.where)
-    end
-    context.seen[key] = true
-    context.entries[#context.entries + 1] = {
-      scorer = made,
-      step_id = context.step_id ~= "" and context.step_id or nil,
-      category = category,
-    }
+    local ok, wrong = pcall(add_entry, list[position], position, category, context)
+    if not ok and not place.is_mistake(wrong) then error(wrong, 0) end
+    if not ok then problems[#problems + 1] = wrong end
   end
+  if #problems > 0 then place.fail_all(problems, false) end
 end
 
 local categories = { "agent", "steps", "trajectory", "workflow" }

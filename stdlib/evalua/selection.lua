@@ -45,11 +45,14 @@ local function open_dataset(store, experiment)
     synced_datasets[declaration].is_told = true
     record = must(store:dataset_by_id(synced.dataset_id))
     if (synced.duplicates or 0) > 0 and not is_known then
-      notices[#notices + 1] = ('dataset "%s": %d items have the input of another one; they got ids with ~2, ~3 ...')
-        :format(record.name, synced.duplicates)
+      local one = synced.duplicates == 1
+      notices[#notices + 1] = ('dataset "%s": %d %s the input of another one; %s got %s with ~2, ~3 ...')
+        :format(record.name, synced.duplicates, one and "item has" or "items have", one and "it" or "they",
+          one and "an id" or "ids")
     end
   else
     record = dataset.require(store, wanted.name, experiment.declared_datasets, experiment.place)
+    experiment.attach(record)
   end
   local pinned = wanted.version or declaration and synced_datasets[declaration].synced.version
   local version = dataset.version_number(store, record, pinned)
@@ -82,20 +85,6 @@ local function check_ids(store, data, ids, where)
     end
   end
   refuse_absent(absent, ("dataset %s@%d"):format(data.name, data.version), where, near)
-end
-
--- Deterministic picks of `count` out of the ids, in their order: those with the smallest SHA-256 of seed and id.
-local function sample_of(ids, count, seed)
-  local text = require "evalua.native.text"
-  local ranked = {}
-  for position, id in ipairs(ids) do
-    ranked[position] = { position = position, key = text.sha256(("%d\n%s"):format(seed, id)) }
-  end
-  table.sort(ranked, function(a, b) return a.key < b.key end)
-  local kept, result = {}, {}
-  for index = 1, math.min(count, #ranked) do kept[ranked[index].position] = true end
-  for position, id in ipairs(ids) do if kept[position] then result[#result + 1] = id end end
-  return result
 end
 
 -- Of the items that failed in another run those that the dataset still has; the others are named.
@@ -141,7 +130,9 @@ local function select_items(store, experiment, data, settings, seed)
     end
     ids = kept
   end
-  if settings.sample and ids then ids = sample_of(ids, settings.sample, seed) end
+  if settings.sample and ids then
+    ids = require("evalua.sample").of(ids, settings.sample, seed, function(id) return id end)
+  end
   local chosen = ids or settings.limit
   local described = chosen and {
     items = settings.items, failed_from = failed_from and failed_from.number, where = where and where.text,
@@ -251,6 +242,8 @@ function selection.prepare(experiment, settings)
   require("evalua.cache_keeper").prepare(experiment, settings)
   local store = settings.store
   local data, notices = open_dataset(store, experiment)
+  -- A dataset of the store may have given the experiment its target.
+  if not experiment.dataset.declaration then selection.check_target(experiment, settings) end
   local seed = settings.seed or experiment.seed or 0
   local ids, described = select_items(store, experiment, data, settings, seed)
   if ids and #ids == 0 then selection.refuse_empty(experiment, data, settings) end

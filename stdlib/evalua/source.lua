@@ -62,6 +62,7 @@ local function check_mapping(mapping, what)
       end
       if type(value) == "table" then
         text_list(value, key, what)
+        if #value == 0 then place.fail(("%s: %s is an empty list of columns"):format(what, key)) end
       elseif type(value) ~= "string" and type(value) ~= "function" then
         place.fail(("%s: %s must be a column, a list of columns or a function of the row, not %s"):format(what, key,
           options.show(value)))
@@ -163,8 +164,33 @@ local function each_csv(self)
   end
 end
 
--- One line of a JSONL file as an item.
-local function read_line(self, line, as_texts)
+-- The keys that the mapping of a JSONL file names, or nil: those that no line has are a mistake, as an absent column
+-- is. One that is called as its field is asks for no more than an item without a mapping does.
+local function wanted_keys(mapping)
+  if not mapping.fields then return nil end
+  local wanted = {}
+  for name, from in next, mapping.fields do
+    if type(from) == "string" and from ~= name then wanted[from] = true end
+    if type(from) == "table" then for _, key in ipairs(from) do wanted[key] = true end end
+  end
+  return wanted
+end
+
+-- The item that tells, after the last line, which of the keys no line had.
+local function unmet(wanted, seen_keys)
+  local key = wanted and seen_keys and strict.keys(wanted)[1]
+  return key and require("evalua.item").unreadable(('no line has the key "%s", which the mapping names%s'):format(key,
+    strict.hint(key, seen_keys, "the keys of the last line"))) or nil
+end
+
+-- What the decoder says of a line, which is always the first and has no end.
+local function line_problem(line)
+  local _, wrong = json.decode((line:gsub("[\r\n]+$", "")))
+  return "not JSON: " .. tostring(wrong):gsub("^line 1 (column %d+: )", "%1")
+end
+
+-- One line of a JSONL file as an item. `wanted` loses the keys that it has.
+local function read_line(self, line, as_texts, wanted)
   local item = require "evalua.item"
   if #line > MAX_LINE_BYTES then
     return item.unreadable(("the line has %d bytes, the limit (line_bytes) is %d"):format(#line, MAX_LINE_BYTES))
@@ -173,9 +199,10 @@ local function read_line(self, line, as_texts)
     local fields, id = json.fields(line)
     if fields and (id or fields.id == nil) then return item.from_texts(fields, id) end
   end
-  local row, wrong = json.decode(line)
-  if row == nil then return item.unreadable("not JSON: " .. wrong) end
+  local row = json.decode(line)
+  if row == nil then return item.unreadable(line_problem(line)) end
   if type(row) ~= "table" or json.is_array(row) then return item.unreadable("a line is one JSON object, an item") end
+  for key in next, wanted or {} do if rawget(row, key) ~= nil then wanted[key] = nil end end
   for _, kind in ipairs(mapping_words) do
     for column in next, self.mapping[kind] do
       local value, problem = convert(self.mapping, column, rawget(row, column))
@@ -183,32 +210,35 @@ local function read_line(self, line, as_texts)
       row[column] = value
     end
   end
-  return map_row(self.mapping, row) or item.unreadable("the mapping function returned nil, not an item")
+  local keys = wanted and next(wanted) and strict.keys(row) or nil
+  return map_row(self.mapping, row) or item.unreadable("the mapping function returned nil, not an item"), keys
 end
 
 local function each_jsonl(self, as_texts)
-  local file, problem = io.open(self.path, "rb")
-  if not file then fail.usage("cannot read items: %s", problem) end
-  local line_number = 0
+  local reader, problem = require("evalua.native.items").open(self.path)
+  if not reader then fail.usage("cannot read items: %s", problem) end
+  local wanted, keys = wanted_keys(self.mapping), nil
   return function()
-    while file do
-      local line = file:read("L")
-      if not line then
-        file:close()
-        file = nil
-        return nil
-      end
-      line_number = line_number + 1
-      if line_number == 1 and line:sub(1, 3) == "\239\187\191" then line = line:sub(4) end
-      if line:find("%S") then return read_line(self, line, as_texts), ("%s:%d"):format(self.path, line_number) end
+    local found, where = reader:next(as_texts)
+    if type(found) == "string" then
+      local raw, found_keys = read_line(self, found, as_texts, wanted)
+      keys = found_keys or keys
+      return raw, where
     end
-    return nil
-  end
+    if found == nil and where then fail.usage("cannot read items: %s", where) end
+    if found == nil then
+      local missing = unmet(wanted, keys)
+      wanted = nil
+      return missing, missing and self.path
+    end
+    return found, where
+  end, as_texts and reader or nil
 end
 
 ---Iterates over the rows as (raw item, "file:line"); every call starts from the beginning.
----@param for_packing boolean|nil the items are only packed (item.check): some are item.from_texts then
+---@param for_packing boolean|nil the items are only packed (item.check): some are packed already, or item.from_texts
 ---@return fun(): table|nil, string|nil
+---@return userdata|nil reader with for_packing, of a file whose lines may be put as they stand (sync:put_lines)
 function source_methods:each(for_packing)
   if self.kind == "csv" then return each_csv(self) end
   return each_jsonl(self, for_packing and self.is_plain)
@@ -242,8 +272,24 @@ local function readable(path, what)
 end
 
 local csv_options = options.schema("eval.csv", {
-  { "delimiter", "text", default = ",", help = "one character between the cells" },
+  { "delimiter", "text", help = "one character between the cells (default: as the header shows, a comma)" },
 })
+
+local HEADER_BYTES_MAX = 65536 -- that are looked at for the delimiter
+
+-- What stands between the cells of a file: a comma, unless its header has none and has semicolons or tabs, as where
+-- spreadsheets use the comma for decimals.
+local function delimiter_of(path)
+  local file = io.open(path, "rb")
+  local header = file and file:read(HEADER_BYTES_MAX) or ""
+  if file then file:close() end
+  header = header:gsub('"[^"]*"', ""):match("^[\r\n]*([^\r\n]*)") or ""
+  if header:find(",", 1, true) then return "," end
+  local _, semicolons = header:gsub(";", "")
+  local _, tabs = header:gsub("\t", "")
+  if semicolons + tabs == 0 then return "," end
+  return semicolons >= tabs and ";" or "\t"
+end
 
 ---Items from a CSV file with a header line; lazy, and read again at every pass.
 ---@param path string taken from the directory of the script that wrote it
@@ -252,8 +298,11 @@ local csv_options = options.schema("eval.csv", {
 ---@return table source
 function source.csv(path, mapping, given)
   local values = options.check(csv_options, given or {})
-  if #values.delimiter ~= 1 then place.fail("eval.csv: delimiter must be one byte, such as ; or \"\\t\"") end
-  return make("csv", readable(path, "eval.csv"), check_mapping(mapping, "eval.csv"), values.delimiter)
+  if values.delimiter and #values.delimiter ~= 1 then
+    place.fail("eval.csv: delimiter must be one byte, such as ; or \"\\t\"")
+  end
+  local resolved = readable(path, "eval.csv")
+  return make("csv", resolved, check_mapping(mapping, "eval.csv"), values.delimiter or delimiter_of(resolved))
 end
 
 ---Items from a file with one JSON object per line; lazy, and read again at every pass.

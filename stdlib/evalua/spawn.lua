@@ -14,7 +14,7 @@ local schema = options.schema("eval.spawn", {
   { "timeout", "duration", help = "then it is killed, and the call raises an error" },
   { "cwd", "text", help = "working directory, from the directory of the script that says it (default: ours)" },
   { "env", "map", help = "variables added to the environment; false removes one" },
-  { "max_output", "integer", default = OUTPUT_BYTES, min = 1, help = "limit output_bytes for stdout and for stderr" },
+  { "max_output", "size", default = OUTPUT_BYTES, help = "limit output_bytes for stdout and for stderr" },
 })
 
 ---@class evalua.SpawnOptions
@@ -23,7 +23,7 @@ local schema = options.schema("eval.spawn", {
 ---@field timeout? number|string
 ---@field cwd? string
 ---@field env? table<string, string|false>
----@field max_output? integer
+---@field max_output? integer|string
 
 ---@class evalua.SpawnResult
 ---@field code integer? exit code; nil when a signal ended it

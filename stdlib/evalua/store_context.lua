@@ -95,8 +95,11 @@ function store_context.open(url, given)
   url, is_project = store_context.url(url)
   if current_store and current_url == url and (current_writable or given.read_only) then return current_store end
   if is_project and create then store_context.make_directory(url) end
-  if given.optional and not create and url ~= ":memory:" and not require("evalua.native.sys").exists(url) then
+  if given.optional and not create and (url == ":memory:" or not require("evalua.native.sys").exists(url)) then
     return nil
+  end
+  if url == ":memory:" and given.read_only then
+    fail.usage("--store :memory: is empty at the beginning: there is nothing to read; name a file")
   end
   local store, message, code = open_native(url, {
     read_only = given.read_only or false, create = create, durable = given.durable or false,
@@ -108,7 +111,8 @@ function store_context.open(url, given)
       if is_project then fail.usage("there is no store here yet (%s); `evalua run` makes one", url) end
     end
     if not message:find(url, 1, true) then message = url .. ": " .. message end
-    fail.raise(code == "not_found" and fail.codes.usage or fail.codes.incomplete, message)
+    message = message:gsub("(%w+://[^/@:%s]*):[^/@%s]*@", "%1:[password]@")
+    fail.must(nil, message, code)
   end
   current_store, current_url, current_writable = store, url, not given.read_only
   return store

@@ -37,7 +37,7 @@ end
 function strict.hint(wrong, names, kind)
   local name = strict.nearest(wrong, names)
   if name then return ('; did you mean "%s"?'):format(name) end
-  if #names == 0 then return kind and ("; there are no %s"):format(kind) or "" end
+  if #names == 0 then return kind and ("; there are no %s"):format((kind:gsub("^its ", ""))) or "" end
   local more = #names > NAMES_SHOWN and (" and %d more"):format(#names - NAMES_SHOWN) or ""
   local shown = table.concat(names, ", ", 1, math.min(#names, NAMES_SHOWN))
   return ("; %s are %s%s"):format(kind or "right ones", shown, more)
@@ -121,7 +121,7 @@ end
 ---@param what string "eval.scorers"
 ---@return table values
 function strict.namespace(values, what)
-  return setmetatable(values, {
+  return setmetatable(place.keep_frames(values), {
     __index = function(_, key)
       place.fail(("unknown name %s.%s%s"):format(what, tostring(key),
         strict.hint(key, strict.keys(values), "its names")))
@@ -147,9 +147,8 @@ function strict.globals(environment)
   return setmetatable(environment, {
     __index = function(_, key)
       if declared[key] then return nil end
-      local near = strict.nearest(key, strict.keys(environment))
       place.fail(("undeclared global %s%s"):format(tostring(key),
-        near and ('; did you mean "%s"?'):format(near) or "; nothing has declared it"))
+        require("evalua.undeclared").hint(key, environment)))
     end,
     __newindex = function(_, key, value)
       if not declared[key] and not in_main_chunk() then

@@ -1,14 +1,15 @@
 -- Loads a suite: its own globals, modules and registry of declarations, then the experiments with every name resolved.
 
 local place = require "evalua.place"
+local problem_lists = require "evalua.problems"
 local strict = require "evalua.strict"
 local environment = require "evalua.environment"
 
 local suite = {}
 
-local PROBLEMS_MAX = 20 -- shown at once; the rest is counted
 local TRACE_LINES_MAX = 6
 local SUITE_BYTES_MAX = 16 * 1024 * 1024
+local READ_BYTES = 65536
 
 local kinds = { "dataset", "target", "scorer" }
 
@@ -73,6 +74,16 @@ end
 ---@return string[]
 function suite.names(registry, kind) return strict.keys(registry.declared[kind]) end
 
+---The objects of all declarations of a kind, by their names.
+---@param registry evalua.registry
+---@param kind "dataset"|"target"|"scorer"
+---@return table<string, any>
+function suite.objects(registry, kind)
+  local by_name = {}
+  for name, entry in next, registry.declared[kind] do by_name[name] = entry.object end
+  return by_name
+end
+
 -- The user's frames at an error, innermost first, as lines of a short trace.
 local function user_trace(first_level)
   local lines, level = {}, first_level
@@ -107,11 +118,12 @@ end
 local function explain(problem)
   if type(problem) == "table" and math.type(rawget(problem, "exit")) == "integer" then return problem end
   local configuration = is_configuration(problem)
-  local message = problem == nil and "error was raised without a message (nil)" or tostring(problem)
-  local where = type(problem) == "table" and rawget(problem, "place")
-  if where then message = where .. ": " .. message end
-  local caller = type(problem) ~= "string" and not where and place.caller()
-  if caller then message = ("%s: error object: %s"):format(caller.text, message) end
+  local message = problem == nil and "error was raised without a message (nil)"
+    or (require("evalua.failure").text(problem))
+  local is_table = type(problem) == "table"
+  local caller = type(problem) ~= "string" and not (is_table and rawget(problem, "place")) and place.caller()
+  local says = is_table and type(rawget(problem, "message")) == "string"
+  if caller then message = ("%s: %s%s"):format(caller.text, says and "" or "error object: ", message) end
   return setmetatable({ exit = configuration and 2 or 3, message = message, trace = user_trace(3) }, failure_metatable)
 end
 
@@ -120,10 +132,16 @@ local function read(path)
   require("evalua.files_read").add(path)
   local file, problem = io.open(path, "rb")
   if not file then raise(2, ("cannot read the suite %s"):format(problem)) end
-  local text, unreadable = file:read(SUITE_BYTES_MAX + 1)
+  local parts, bytes = {}, 0
+  local part, unreadable
+  repeat -- one read of all that is allowed would ask for a buffer of that size
+    part, unreadable = file:read(READ_BYTES)
+    parts[#parts + 1] = part
+    bytes = bytes + (part and #part or 0)
+  until not part or bytes > SUITE_BYTES_MAX
   file:close()
   if unreadable then raise(2, ("cannot read the suite %s: %s"):format(path, unreadable)) end
-  text = text or ""
+  local text = table.concat(parts)
   if #text > SUITE_BYTES_MAX then
     raise(2, ("%s: the suite has more than %d bytes (SUITE_BYTES_MAX)"):format(path, SUITE_BYTES_MAX))
   end
@@ -133,7 +151,7 @@ end
 -- Resolves every experiment; what is wrong with them is told together.
 local function resolve_all(registry)
   local experiment = require "evalua.experiment"
-  local resolved, problems, count = {}, {}, 0
+  local resolved, problems = {}, problem_lists.list()
   for _, declared in ipairs(registry.experiments) do
     local ok, result = xpcall(experiment.resolve, explain, declared, registry)
     if ok then
@@ -141,19 +159,11 @@ local function resolve_all(registry)
     elseif result.exit ~= 2 then
       error(result, 0)
     else
-      count = count + 1
-      if count <= PROBLEMS_MAX then problems[count] = result.message end
+      problems.add(result.message)
     end
   end
-  if count > #problems then problems[#problems + 1] = ("and %d more problems"):format(count - #problems) end
-  if count > 0 then raise(2, table.concat(problems, "\n")) end
+  if problems.text() then raise(2, problems.text()) end
   return resolved
-end
-
-local function dataset_map(registry)
-  local datasets = {}
-  for name, entry in next, registry.declared.dataset do datasets[name] = entry.object end
-  return datasets
 end
 
 ---Loads a suite file and resolves its experiments. Raises a failure `{exit, message, trace}` whose text names the
@@ -178,7 +188,7 @@ function suite.load(path, given)
   require("evalua.digest").forget_files()
   if not ok then error(result, 0) end
   local loaded = {
-    path = path, directory = place.directory(path), experiments = result, datasets = dataset_map(registry),
+    path = path, directory = place.directory(path), experiments = result, datasets = suite.objects(registry, "dataset"),
     params = registry.params, files = registry.files, registry = registry,
   }
   if given.check_params and given.params then
@@ -187,14 +197,31 @@ function suite.load(path, given)
   return loaded
 end
 
----Loads several suites; a parameter must be known to one of them.
+---Loads several suites; a parameter must be known to one of them. What is wrong with them is told together.
 ---@param paths string[]
----@param given { params: table<string, string>|nil }|nil
----@return table[] suites
+---@param given { params: table<string, string>|nil, check_params: boolean|nil }|nil check_params: false where the
+---caller checks them
+---@return table[] suites in the order of the paths
 function suite.load_all(paths, given)
   local params, suites = given and given.params, {}
-  for position, path in ipairs(paths) do suites[position] = suite.load(path, { params = params }) end
-  if params then require("evalua.param").check_names(params, suites) end
+  local problems, failures = problem_lists.list(), {}
+  for position, path in ipairs(paths) do
+    local ok, result = pcall(suite.load, path, { params = params })
+    if not ok and getmetatable(result) ~= failure_metatable then error(result, 0) end
+    if ok then
+      suites[position] = result
+    else
+      failures[#failures + 1] = result
+      problems.add(result.message)
+    end
+  end
+  if #failures == 1 then error(failures[1], 0) end
+  if #failures > 1 then
+    local exit = 2
+    for _, failure in ipairs(failures) do exit = math.max(exit, failure.exit) end
+    raise(exit, problems.text())
+  end
+  if params and given.check_params ~= false then require("evalua.param").check_names(params, suites) end
   return suites
 end
 

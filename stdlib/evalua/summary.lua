@@ -127,9 +127,10 @@ local UNFINISHED = { pending = true, running = true, interrupted = true }
 ---@param store table
 ---@param experiment table a record of the store
 ---@param trust_summary boolean|nil take the latter from the stored summary of a finished run: quicker than its rows
+---@param keys table[]|nil what store:score_keys says, where it has been asked
 ---@return { key: string, id: string, step_id: string|nil, name: string|nil, higher_is_better: boolean,
 ---  pass: number|nil, digest: string|nil, applies: boolean|nil }[] applies: it is for every item
-function summary.scorers_of(store, experiment, trust_summary)
+function summary.scorers_of(store, experiment, trust_summary, keys)
   local found, order = {}, {}
   add_definitions(found, order, summary.decoded(experiment.scorers))
   for _, definition in ipairs(order) do definition.applies = true end
@@ -140,7 +141,7 @@ function summary.scorers_of(store, experiment, trust_summary)
       add_definition(found, order, { id = "human/" .. reviewer.name })
     end
   else
-    for _, row in ipairs(must(store:score_keys(experiment.id))) do add_definition(found, order, row) end
+    for _, row in ipairs(keys or must(store:score_keys(experiment.id))) do add_definition(found, order, row) end
   end
   return order
 end
@@ -214,6 +215,9 @@ function summary.of_usages(texts)
     if type(usage.cost) == "number" then costs = costs + 1 end
   end
   if costs < #texts then sums.cost = nil end
+  for name, sum in next, sums do
+    if math.abs(sum) == math.huge or sum ~= sum then sums[name] = nil end -- beyond all doubles: not known
+  end
   return sums
 end
 
@@ -296,6 +300,16 @@ function summary.stored_metrics(experiment)
   return copies
 end
 
+-- The values of a scorer and their counts: of `keys`, where one pass over the scores gave them, else read.
+local function values_of(store, experiment, definition, given, keys)
+  for _, key in ipairs(keys) do
+    if key.values and key.scorer_id == definition.id and (key.step_id or "") == (definition.step_id or "") then
+      return key.values, key.counts
+    end
+  end
+  return must(store:score_values(experiment.id, definition.id, definition.step_id or "", given))
+end
+
 ---Builds the summary of an experiment from its rows. Metrics are taken from the stored summary, where it has any.
 ---@param store table
 ---@param experiment table a record of the store
@@ -317,9 +331,10 @@ function summary.build(store, experiment)
     pending = record.pending_count }
   record.scorers = {}
   local by_item = clusters_of(store, experiment, record)
-  for _, definition in ipairs(summary.scorers_of(store, experiment)) do
+  local keys = must(store:score_keys(experiment.id, not reduction and not by_item))
+  for _, definition in ipairs(summary.scorers_of(store, experiment, nil, keys)) do
     local given, clusters = trials.for_scorer(reduction, definition.applies), nil
-    local values, score_counts = must(store:score_values(experiment.id, definition.id, definition.step_id or "", given))
+    local values, score_counts = values_of(store, experiment, definition, given, keys)
     if by_item then
       values:free()
       values, clusters = clustered_values(store, experiment, definition, given, by_item)
@@ -382,6 +397,7 @@ function summary.for_json(record)
   local copy = with_nulls(record, NULL_FIELDS)
   copy.scorers = all_with_nulls(record.scorers, NULL_SCORER_FIELDS)
   copy.metrics, copy.slices = all_with_nulls(record.metrics, NULL_METRIC_FIELDS), slices_for_json(record.slices)
+  copy.params = type(record.params) == "table" and record.params or {}
   copy.selection = with_nulls(type(record.selection) == "table" and record.selection or {}, NULL_SELECTION_FIELDS)
   if type(record.target) == "table" then copy.target = with_nulls(record.target, NULL_TARGET_FIELDS) end
   copy.git = with_nulls(type(record.git) == "table" and record.git or {}, NULL_GIT_FIELDS)

@@ -160,8 +160,9 @@ end
 ---@param values { target: any, target_id: string|nil, target_type: string|nil }
 ---@param registry table
 ---@param where string
+---@param what string|nil whose options they are; "eval.experiment" where absent
 ---@return table target
-function target.resolve(values, registry, where)
+function target.resolve(values, registry, where, what)
   local named = values.target
   if named ~= nil and values.target_id ~= nil then
     place.fail('eval.experiment takes either "target" or "target_id", not both', where)
@@ -177,8 +178,8 @@ function target.resolve(values, registry, where)
   local scorers = require "evalua.scorer"
   if scorers.is_scorer(named) then return of_scorer(named) end
   if scorers.is_handle(named) then return of_scorer(scorers.find(rawget(named, "name"), nil)) end
-  place.fail(('option "target" of eval.experiment must be an id, a function or what eval.target and its like return, '
-    .. "not %s"):format(options.show(named)), where)
+  place.fail(('option "target" of %s must be an id, a function or what eval.target and its like return, not %s'):format(
+    what or "eval.experiment", options.show(named)), where)
 end
 
 return target

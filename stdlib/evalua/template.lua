@@ -28,6 +28,10 @@ function template.check(value, what, problems)
   if type(value) == "table" then
     for key, entry in next, value do template.check(entry, ("%s.%s"):format(what, tostring(key)), problems) end
   elseif type(value) == "string" then
+    local open = value:gsub(PLACE, ""):find("{{", 1, true)
+    if open and not value:find("{{[^{}]*[^%w%s_.{}-]") then
+      problems[#problems + 1] = ('%s: a place begins with {{ and has no end; write "{{input.question}}"'):format(what)
+    end
     for path in value:gmatch(PLACE) do
       local root = path:gsub("^json%s+", ""):match "^[^.]*"
       if not is_root(root) then
@@ -78,13 +82,14 @@ end
 ---A text as a function(item) that fills its places.
 ---@param text string
 ---@param escape (fun(text: string): string)|nil applied to each value
+---@param keeps_first boolean|nil but not to one that the text begins with
 ---@return fun(item: table): string
 ---@return boolean is_constant it has no places
-function template.compile_text(text, escape)
+function template.compile_text(text, escape, keeps_first)
   local parts, after = {}, 1
   for start, path, next_start in text:gmatch("()" .. PLACE .. "()") do
     parts[#parts + 1] = text:sub(after, start - 1)
-    parts[#parts + 1] = text_place(path, escape)
+    parts[#parts + 1] = text_place(path, not (keeps_first and start == 1) and escape or nil)
     after = next_start
   end
   if #parts == 0 then return function() return text end, true end

@@ -15,6 +15,12 @@ trials.COUNT_MAX = 1000 -- trials of one item: trials
 
 local metatable = strict.metatable({ "name", "k" }, "reducer")
 
+-- `eval.reducers.mean()` is `eval.reducers.mean`.
+metatable.__call = function(self, ...)
+  if select("#", ...) == 0 then return self end
+  place.fail(("eval.reducers.%s takes no arguments"):format(self.name))
+end
+
 local function reducer(name, k) return setmetatable({ name = name, k = k }, metatable) end
 
 -- at_least, pass_at and pass_k take a number of trials.

@@ -2,6 +2,8 @@
 -- that limits hold while the item runs; the coordinator adds it up for the budget of the run.
 
 local engine = require "evalua.native.engine"
+local json = require "evalua.json"
+local options = require "evalua.options"
 local process_failure = require "evalua.process_failure"
 
 local usage = {}
@@ -22,6 +24,26 @@ local function tokens_of(record)
 end
 
 local function whole(value) return math.tointeger(value) or value end
+
+local FIELDS = { "input_tokens", "output_tokens", "total_tokens", "cost" }
+
+---What is wrong with a usage record: its figures are finite numbers of at least 0, where there are any.
+---@param record any
+---@return string|nil problem
+function usage.problem(record)
+  if record == nil or record == json.null then return nil end
+  if type(record) ~= "table" then
+    return ("usage is a table such as { input_tokens = 12, cost = 0.01 }, not %s"):format(options.show(record))
+  end
+  for _, name in ipairs(FIELDS) do
+    local value = rawget(record, name)
+    if value ~= nil and value ~= json.null
+      and not (type(value) == "number" and value >= 0 and value < math.huge) then
+      return ("usage.%s must be a number of at least 0, not %s"):format(name, options.show(value))
+    end
+  end
+  return nil
+end
 
 -- Raises where the item has used too much.
 local function check(name, used, limit)
@@ -72,6 +94,28 @@ function usage.spent()
   local function known(value) return value > 0 and whole(value) or nil end
   return { input_tokens = known(input), output_tokens = known(output), cost = known(cost),
     total_tokens = tokens ~= input + output and known(tokens) or nil }
+end
+
+local PAGE = 500 -- results read at once
+
+---What the stored results of a run have used, as far as they say.
+---@param store table
+---@param experiment_id string
+---@return number tokens
+---@return number cost
+function usage.of_run(store, experiment_id)
+  local tokens, cost, after = 0, 0, 0
+  repeat
+    local rows = require("evalua.cli.fail").must(store:results(experiment_id, { after = after, limit = PAGE }))
+    for _, row in ipairs(rows) do
+      local record = row.usage and json.decode(row.usage)
+      if type(record) == "table" then
+        tokens, cost = tokens + tokens_of(record), cost + number(rawget(record, "cost"))
+      end
+      after = row.position
+    end
+  until #rows < PAGE
+  return tokens, cost
 end
 
 return usage

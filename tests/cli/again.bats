@@ -86,3 +86,21 @@ LUA
   [[ $stderr != *"defined differently"* ]]
   ! grep -rq "sk-abcdefghij\|tok-1234567890" .evalua
 }
+
+@test "where nothing is left to resume or retry, the reports that are asked for are those of the run" {
+  small_suite
+  sed -i 's/scorers = { eval.scorers.exact },/&\n  rules = { eval.rules.at_least("exact", 0.9) },/' small.eval.lua
+  "$EVALUA" run small.eval.lua >/dev/null || true
+  evalua resume latest
+  expect 1
+  equal "$output" ""
+  evalua resume latest --format json -o resumed.md
+  expect 1
+  says "nothing to resume"
+  equal "$(json '[d["verdict"], len(d["experiments"]), len(d["experiments"][0]["results"])]')" '["fail", 1, 3]'
+  grep -q 'fail: exact at least 0.9' resumed.md
+  evalua retry latest --format jsonl -o retried.xml
+  expect 1
+  equal "$(jsonl '[e["type"] for e in d]')" '["done"]'
+  grep -q '<testsuites' retried.xml
+}

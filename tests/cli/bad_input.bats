@@ -58,7 +58,7 @@ LUA
   suite bad.eval.lua <<'LUA'
 eval.experiment { name = "x", dataset = itmes, target = function(input) return input end }
 LUA
-  refused 2 "bad.eval.lua:2" "itmes"
+  refused 2 "bad.eval.lua:2" "undeclared global itmes" "write \`local itmes = ...\` above"
 }
 
 @test "a nil hole in a list of scorers" {

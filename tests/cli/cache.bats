@@ -1,35 +1,16 @@
 #!/usr/bin/env bats
 # The request cache as users meet it: what is sent and what is not (the mock counts), modes, cassettes, secrets, commands.
 load helper
-
-# Starts the mock with the routes on stdin and sets $url.
-mock() {
-  cat >routes.lua
-  "$EVALUA" mock routes.lua >mock.out 2>mock.err 3>&- &
-  mock_pid=$!
-  for _ in $(seq 200); do [ -s mock.out ] && break; sleep 0.02; done
-  url=$(python3 -c 'import json; print(json.loads(open("mock.out").readline())["url"])')
-  export MOCK_URL=$url
-}
-
-stop_mock() {
-  kill "$mock_pid"
-  wait "$mock_pid" || { echo "the mock ended with $?"; cat mock.err; return 1; }
-  mock_pid=
-}
+load mock
 
 teardown() {
-  if [ -n "${mock_pid:-}" ]; then stop_mock; fi
+  stop_mock
   if [ -n "${holder_pid:-}" ]; then kill "$holder_pid" || true; fi
   nothing_left
 }
 
 # sent COUNT: so many requests has the mock got.
-sent() {
-  equal "$(python3 -c 'import json, sys, urllib.request
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-print(json.load(opener.open(sys.argv[1] + "/_mock"))["total"])' "$url")" "$1"
-}
+sent() { equal "$(requests)" "$1"; }
 
 # A server that answers A:<q>.
 echo_server() {
@@ -50,7 +31,6 @@ eval.experiment { name = "ask", dataset = items, target = "chat", scorers = { ev
 LUA
 }
 
-now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 summary() { json "d['experiments'][0]$1"; }
 first() { summary "['results'][0]$1"; }
 

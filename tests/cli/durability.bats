@@ -2,12 +2,6 @@
 # Nothing is lost and nothing depends on chance: kill -9, any number of workers, thousands of items.
 load helper
 
-# The processes that descend from $1, itself left out.
-descendants() {
-  local child
-  for child in $(ps -o pid= --ppid "$1"); do echo "$child"; descendants "$child"; done
-}
-
 @test "kill -9 of the coordinator: what was reported is stored, and no process remains" {
   suite long.eval.lua <<'LUA'
 local items = {}

@@ -73,6 +73,17 @@ value = eval(sys.argv[1])
 print(value if isinstance(value, str) else json.dumps(value))' "$1" <<<"$output"
 }
 
+# The same with names for what one mostly asks of a run: e is its first experiment, R that one's results by item id, and
+# score(ITEM, SCORER) a score.
+each() {
+  python3 -c 'import json, sys
+e = json.loads(sys.stdin.read())["experiments"][0]
+R = {r["item_id"]: r for r in e["results"]}
+def score(item, scorer): return next(s for s in R[item]["scores"] if s["scorer_id"] == scorer)
+value = eval(sys.argv[1])
+print(value if isinstance(value, str) else json.dumps(value))' "$1" <<<"$output"
+}
+
 # The same over lines of JSON: `d` is a list.
 jsonl() {
   python3 -c 'import json, sys
@@ -96,6 +107,47 @@ until_results() {
   return 1
 }
 
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+
+# timed COMMAND...: $took is how many milliseconds it took.
+timed() {
+  local begin
+  begin=$(now_ms)
+  "$@"
+  took=$(($(now_ms) - begin))
+  echo "took $took ms"
+}
+
+# ended: waits for the program that was started as $pid; $code is its exit code.
+ended() {
+  code=0
+  wait "$pid" || code=$?
+}
+
+# A number of seconds that no other process has in its arguments.
+unique() { echo "98$RANDOM$RANDOM.$$"; }
+
+# The processes that descend from $1, itself left out.
+descendants() {
+  local child
+  for child in $(ps -o pid= --ppid "$1"); do echo "$child"; descendants "$child"; done
+}
+
+# gone PID...: none of them runs (init may reap them later); waits a little.
+gone() {
+  local pid alive
+  for _ in {1..50}; do
+    alive=
+    for pid in "$@"; do
+      [[ $(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) == [!ZX]* ]] && alive="$alive $pid"
+    done
+    [ -z "$alive" ] && return 0
+    sleep 0.05
+  done
+  echo "still alive:$alive"
+  return 1
+}
+
 query() { sqlite3 "${store:-.evalua/evalua.db}" "$1"; }
 
 # What is in the store, as one line; `none` where there is no store.
@@ -111,6 +163,12 @@ store_digest() {
 suite() {
   { echo 'local eval = require "evalua"'; cat; } >"$1"
 }
+
+# numbered COUNT: Lua that makes the list `items`, i1 ... with their number as input.
+numbered() { echo "local items = {} for number = 1, $1 do items[number] = { id = \"i\" .. number, input = number } end"; }
+
+# keyed TABLE: the same with an item for each key of a table, which is its id and its input.
+keyed() { echo "local items = {} for id in pairs($1) do items[#items + 1] = { id = id, input = id } end"; }
 
 # A suite of three items whose target answers two of them right.
 small_suite() {

@@ -35,6 +35,71 @@ LUA
   equal "$(json '[d["status"], d["body"]]')" '[200, ""]'
 }
 
+# raw_server ANSWER...: answers the requests of each connection with these texts (as printf has them), one after another;
+# 127.0.0.1:$raw_port. What was asked for is in raw.txt; <fill> stands for 99,000 bytes.
+raw_server() {
+  rm -f raw.port raw.txt
+  python3 - "$@" >raw.port 2>/dev/null 3>&- <<'PY' &
+import socket, sys, threading
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen(50)
+print(server.getsockname()[1], flush=True)
+answers = [text.encode("latin-1").decode("unicode_escape").encode("latin-1").replace(b"<fill>", b"y" * 99000) for text in sys.argv[1:]]
+def serve(client):
+    for answer in answers:
+        asked = b""
+        while b"\r\n\r\n" not in asked:
+            piece = client.recv(65536)
+            if not piece: return
+            asked += piece
+        with open("raw.txt", "ab") as out: out.write(asked)
+        client.sendall(answer)
+    client.close()
+while True: threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+PY
+  helper_pids+=($!)
+  for _ in $(seq 400); do [ -s raw.port ] && break; sleep 0.02; done
+  raw_port=$(<raw.port)
+}
+
+@test "fetch: what is asked for is what was said: no type without a body, escaped URLs, no length of one's own" {
+  mock <<<'return { ["/*"] = function(q) return { json = { path = q.path, query = q.query, headers = q.headers, method = q.method } } end }'
+  for method in PUT PATCH POST; do
+    fetch "url = url .. '/x', method = '$method'"
+    equal "$(json '[d["json"]["method"], d["json"]["headers"].get("content-type"), d["json"]["headers"]["content-length"]]')" \
+      "[\"$method\", null, \"0\"]"
+  done
+  fetch "url = url .. '/x', method = 'PUT', headers = { ['Content-Type'] = 'a/b', ['X-Blank'] = '  ' }"
+  equal "$(json '[d["json"]["headers"][name] for name in ("content-type", "x-blank")]')" '["a/b", ""]'
+  fetch "url = url .. '/caf\\u{e9}?q=\\u{fc}&r=%20#\\u{fc}'"
+  equal "$(json '[d["json"]["path"], d["json"]["query"]] == ["/caf\u00e9", {"q": "\u00fc", "r": " "}]')" true
+  raw_server 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+  url=http://127.0.0.1:$raw_port fetch "url = url .. '/\\u{e9}?\\u{fc}'"
+  equal "$(head -1 raw.txt)" $'GET /%C3%A9?%C3%BC HTTP/1.1\r'
+  for how in "body = 'hello', headers = { ['content-length'] = '3' }" "headers = { ['Content-Length'] = 0 }"; do
+    printf 'local eval = require "evalua"\nprint(pcall(eval.fetch, { url = ..., %s }))\n' "$how" >own.lua
+    evalua exec own.lua "$url"
+    prints false 'option "headers" of eval.fetch: leave out'
+  done
+}
+
+@test "fetch: answers that are no HTTP have their codes: endless headers, garbage after an encoded body, bad chunks, a proxy that refuses" {
+  raw_server 'HTTP/1.1 200 OK\r\nX: <fill>\r\nY: <fill>\r\nZ: <fill>\r\n\r\n'
+  url=http://127.0.0.1:$raw_port fetch 'url = url'
+  equal "$(json '[d["code"], d["kind"], "head_bytes = 262144" in d["message"]]')" '["too_large", "limited", true]'
+  raw_server 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n'
+  url=http://127.0.0.1:$raw_port fetch 'url = url'
+  equal "$(json 'd["code"]')" bad_answer
+  body=$(printf first | gzip | python3 -c 'import sys; b = sys.stdin.buffer.read() + b"junk"; print("Content-Length: %d\\r\\n\\r\\n" % len(b) + "".join("\\x%02x" % c for c in b))')
+  raw_server 'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n'"$body"
+  url=http://127.0.0.1:$raw_port fetch 'url = url'
+  equal "$(json '[d["code"], "cannot be decoded" in d["message"]]')" '["bad_answer", true]'
+  raw_server 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n'
+  https_proxy=http://127.0.0.1:$raw_port url=https://127.0.0.1:9 fetch 'url = url'
+  equal "$(json '[d["code"], "response 403" in d["message"]]')" '["connect_failed", true]'
+}
+
 @test "fetch: any status is a result" {
   mock <<<'return { ["/no"] = { status = 503, body = "later" } }'
   fetch 'url = url .. "/no"'
@@ -183,6 +248,18 @@ LUA
   equal "$output" 30000000
 }
 
+@test "fetch: a limit is a size: bytes, a text, and 0" {
+  mock <<<'return { ["/b"] = { fill = 1500 }, ["/none"] = { status = 204 } }'
+  for limit in '"1kB"' 1000 0; do
+    fetch "url = url .. '/b', max_bytes = $limit"
+    equal "$(json 'd["code"]')" too_large
+  done
+  for rest in '"/b", max_bytes = "2 KiB"' '"/none", max_bytes = 0'; do
+    fetch "url = url .. $rest"
+    [ "$(json 'd["status"]')" -lt 300 ]
+  done
+}
+
 @test "fetch: wrong options are named" {
   for try in 'url = "http://x", jsn = 1|unknown option "jsn" of eval.fetch; did you mean "json"?' \
     'url = "http://x", body = "a", json = 1|takes one of body, json' \
@@ -267,6 +344,19 @@ LUA
   equal "$(first "['output']['text']")" "/ask/one de"
   equal "$(first "['output']['got']['all']['q']")" 'say "hi"'
   equal "$(first "['output']['got']['text']")" 'about say "hi"!'
+}
+
+@test "http: a URL may be the item's" {
+  mock <<<'return { ["/*"] = function(request) return { json = request.path } end }'
+  cat >t.eval.lua <<'LUA'
+local eval = require "evalua"
+eval.http { id = "t", url = "{{input.base}}/ask/{{input.q}}" }
+eval.experiment { name = "e", target = "t", scorers = {},
+  dataset = { { id = "one", input = { base = os.getenv "MOCK_URL" .. "/v1", q = "a/b" } } } }
+LUA
+  MOCK_URL=$url evalua run t.eval.lua --format json
+  expect 0
+  equal "$(first "['output']")" "/v1/ask/a/b"
 }
 
 @test "http: functions for url, headers, body and output" {
@@ -360,6 +450,23 @@ LUA
   equal "$(first "['error']['code']")" bad_output
 }
 
+@test "http: JSON pointers as RFC 6901 has them: escapes, lists, null and the whole" {
+  mock <<<'return { ["/p"] = { body = [[{"a/b":1,"m~n":2,"":3,"l":[10,{"x":"deep"}],"n":null,"~1":"t","f":false}]] } }'
+  cat >t.eval.lua <<'LUA'
+local eval = require "evalua"
+for number, pointer in ipairs { "/a~1b", "/m~0n", "/", "/l/0", "/l/1/x", "/n", "/~01", "/f", "/l/-", "/l/00", "/l/2", "/l/1.0", "/n/x",
+  "/f/x" } do
+  eval.http { id = "t" .. number, url = eval.env "MOCK_URL" .. "/p", output = pointer, retries = 0 }
+  eval.experiment { name = "e" .. number, target = "t" .. number, scorers = {}, dataset = { { id = "one", input = 1 } } }
+end
+LUA
+  MOCK_URL=$url evalua run t.eval.lua --format json
+  expect 4
+  equal "$(json '[e["results"][0]["output"] for e in d["experiments"]][:8]')" '[1, 2, 3, 10, "deep", null, "t", false]'
+  equal "$(json '[(e["results"][0]["error"] or {}).get("code") for e in d["experiments"]]')" \
+    "[$(printf 'null, %.0s' {1..8})$(printf '"bad_output", %.0s' {1..5})\"bad_output\"]"
+}
+
 @test "http: mistakes in the definition are found before anything runs" {
   url=http://127.0.0.1:1
   target 'url = "localhost/x"'
@@ -382,9 +489,11 @@ LUA
   prints "there are: /b, GET /a"
   fetch 'url = url .. "/a"'
   equal "$(json 'd["body"]')" plain
+  fetch 'url = url .. "/a", method = "HEAD"'
+  equal "$(json '[d["status"], d["body"], d["headers"]["content-length"]]')" '[200, "", "5"]'
   fetch 'url = url .. "/b"'
   equal "$(json 'd["status"]')" 500
-  equal "$(requests)" 3
+  equal "$(requests)" 4
   equal "$(requests "GET /a")" 1
 }
 
@@ -407,6 +516,22 @@ LUA
   evalua mock fine.lua --host nowhere
   expect 2
   says "is not an address"
+  evalua mock fine.lua --port 99999
+  expect 2
+  says "--port" 65535
+  wrong() { # REPLY TEXT
+    echo "return { ['/a'] = { $1 } }" >wrong.lua
+    evalua mock wrong.lua
+    expect 2
+    says "mock: wrong.lua: route \"/a\": $2"
+  }
+  wrong 'body = "a", json = 1' "a reply takes one of body, json, not several"
+  wrong 'stream = { "a", -5 }' 'element 2 of option "stream" must be a text, or a number of milliseconds to wait, not -5'
+  wrong 'stream = { true }' 'element 1 of option "stream"'
+  wrong 'headers = { X = "a\r\nY: b" }' 'option "headers": X has a line break or NUL in its value'
+  wrong 'headers = { ["X Y"] = "a" }' 'option "headers": "X Y" is not the name of a header'
+  wrong 'headers = { X = true }' 'option "headers": X must be a text or a number, not true'
+  wrong 'json = print' 'option "json": value: a function cannot be written as JSON'
 }
 
 @test "mock: recorded bodies are served as they are" {

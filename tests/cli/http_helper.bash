@@ -1,13 +1,5 @@
-# Shared by the tests of HTTP: a mock server and what users do with it. Only loopback is contacted.
-
-# mock <ROUTES: starts the server with routes from stdin and sets $url.
-mock() {
-  cat >routes.lua
-  "$EVALUA" mock routes.lua >mock.out 2>mock.err 3>&- &
-  mock_pid=$!
-  for _ in $(seq 200); do [ -s mock.out ] && break; sleep 0.02; done
-  url=$(python3 -c 'import json; print(json.loads(open("mock.out").readline())["url"])')
-}
+# Shared by the tests of HTTP: what users do with a server. Only loopback is contacted.
+load mock
 
 teardown() {
   local pid code=0
@@ -15,22 +7,9 @@ teardown() {
     kill "$pid"
     wait "$pid" || true
   done
-  if [ -n "${mock_pid:-}" ]; then
-    kill "$mock_pid"
-    wait "$mock_pid" || { code=1; echo "the mock ended with an error"; cat mock.err; }
-  fi
+  stop_mock || code=1
   nothing_left && return $code
 }
-
-# counts EXPRESSION: of what the mock has counted, `d`.
-counts() {
-  python3 -c 'import json, sys, urllib.request
-d = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sys.argv[1] + "/_mock"))
-print(eval(sys.argv[2]))' "$url" "$1"
-}
-
-# requests [PATH]: how many the mock has got.
-requests() { counts "d['routes'].get('${1:-}', 0) if '${1:-}' else d['total']"; }
 
 # fetch OPTIONS: prints {status, body, headers} or {code, message, kind} of eval.fetch with these Lua options.
 fetch() {
@@ -59,8 +38,6 @@ LUA
   MOCK_URL=$url evalua run http.eval.lua --format json
 }
 first() { json "d['experiments'][0]['results'][0]$1"; }
-
-now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
 # certificate NAME: NAME.pem and NAME.key, for localhost and 127.0.0.1, signed by itself.
 certificate() {

@@ -1,27 +1,14 @@
 #!/usr/bin/env bats
 # What all workers share: limits, models, and hosts that say 429. Only loopback is contacted.
 load helper
-
-# Routes that several tests use; `mock` starts the server and sets $url.
-mock() {
-  cat >routes.lua
-  "$EVALUA" mock routes.lua >mock.out 2>mock.err 3>&- &
-  mock_pid=$!
-  for _ in $(seq 200); do [ -s mock.out ] && break; sleep 0.02; done
-  url=$(python3 -c 'import json; print(json.loads(open("mock.out").readline())["url"])')
-  export MOCK_URL=$url
-}
+load mock
 
 teardown() {
-  if [ -n "${mock_pid:-}" ]; then
-    kill "$mock_pid"
-    wait "$mock_pid" || { echo "the mock ended with $?"; cat mock.err; return 1; }
-  fi
+  stop_mock
   nothing_left
 }
 
 experiment() { json "d['experiments'][0]$1"; }
-now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
 # What items that call `note("begin")` and `note("end")` have written: {most at a time, how many, worker processes}.
 overlap() {
@@ -126,19 +113,48 @@ LUA
   equal "$(json '90 < d["experiments"][0]["latency_ms"]["p50"] < 350')" true
 }
 
-@test "limit: an item that waits for itself ends at its deadline" {
+@test "limit: what an item has under it, it has for its branches too: no item waits for itself, or for another that does" {
   suite itself.eval.lua <<'LUA'
 local one = eval.limit { id = "one", max_concurrency = 1 }
 eval.experiment { name = "itself", dataset = { { id = "a", input = 1 }, { id = "b", input = 2 } }, scorers = {},
-  item_timeout = "300ms", tolerance = 1,
   target = function(input)
-    if input == 2 then return one(function() return "free" end) end
-    return one(function() eval.all { one:wrap(function() end) } end)
+    return one(function() return eval.all { one:wrap(function() return input end) }[1] end)
+  end }
+local two, items = eval.limit { id = "two", max_concurrency = 2 }, {}
+for number = 1, 40 do items[number] = { id = "i" .. number, input = number } end
+eval.experiment { name = "others", dataset = items, scorers = {}, max_concurrency = 20,
+  target = function(input)
+    return two(function()
+      eval.sleep(1)
+      local function inner() eval.sleep(1) return input end
+      return eval.all { two:wrap(inner), two:wrap(inner), two:wrap(inner) }[3]
+    end)
   end }
 LUA
-  evalua run itself.eval.lua --workers 1 --format json
+  evalua run itself.eval.lua --workers 2 --format json
   expect 0
-  equal "$(json '[r["status"] for r in d["experiments"][0]["results"]]')" '["timeout", "ok"]'
+  equal "$(json '[e["succeeded_count"] for e in d["experiments"]]')" '[2, 40]'
+}
+
+@test "limit: a coroutine that would wait for another one of its item fails at once, and says why" {
+  suite yielded.eval.lua <<'LUA'
+local one = eval.limit { id = "one", max_concurrency = 1 }
+local function wait_for_another()
+  local holder = coroutine.wrap(function() one(coroutine.yield) end)
+  holder()
+  local value = one(function() return "never" end)
+  return value
+end
+eval.experiment { name = "yielded", dataset = { { id = "a", input = 1 }, { id = "b", input = 2 } }, scorers = {},
+  target = function(input)
+    if input == 1 then return wait_for_another() end
+    return one(function() return eval.all { wait_for_another } end)
+  end }
+LUA
+  evalua run yielded.eval.lua --format json
+  expect 4
+  equal "$(json '["yielded.eval.lua:6: waiting for a permit of limit:one would never end: max_concurrency is 1, and a coroutine"
+    in r["error"]["message"] for r in d["experiments"][0]["results"]]')" '[true, true]'
 }
 
 @test "limit: a worker that dies gives back what it held, and those who wait go on" {

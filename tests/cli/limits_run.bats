@@ -2,18 +2,6 @@
 # What items, workers and runs may use: each limit by its name, with the limit and the actual value, and early ends.
 load helper
 
-# each EXPRESSION: Python over the last run's JSON; e: the experiment, R: its results by item id.
-each() {
-  python3 -c 'import json, sys
-e = json.loads(sys.stdin.read())["experiments"][0]
-R = {r["item_id"]: r for r in e["results"]}
-value = eval(sys.argv[1])
-print(value if isinstance(value, str) else json.dumps(value))' "$1" <<<"$output"
-}
-
-# numbered COUNT: Lua of a list of items i1 ... with their number as input.
-numbered() { echo "local items = {} for number = 1, $1 do items[number] = { id = \"i\" .. number, input = number } end"; }
-
 # ==== Memory ====
 
 @test "memory_per_worker: the item that cannot live with it is limited, those beside it are fine" {
@@ -211,6 +199,34 @@ LUA
   equal "$(each '[e["verdict"], e["succeeded_count"]]')" '["error", 1]'
 }
 
+@test "the budget is of the run: resume and retry count what stored results have used" {
+  suite budget.eval.lua <<LUA
+$(numbered 60)
+eval.experiment { name = "budget", dataset = items, max_concurrency = 2, limits = { run_tokens = 100 }, scorers = {},
+  target = function(input)
+    eval.sleep(5)
+    return input, { usage = { input_tokens = 10, output_tokens = 5 } }
+  end }
+LUA
+  tokens() { query "select sum(json_extract(usage, '$.input_tokens') + json_extract(usage, '$.output_tokens')) from results"; }
+  evalua run budget.eval.lua
+  expect 4
+  first=$(tokens)
+  evalua resume 1
+  expect 4
+  says "run 1 cannot go on: its budget is spent: its stored results have used $first, the limit (run_tokens) is 100"
+  equal "$(tokens)" "$first"
+  sed -i 's/run_tokens = 100/run_tokens = 300/' budget.eval.lua
+  evalua resume 1 --format json
+  expect 4
+  [ "$(tokens)" -gt 300 ] && [ "$(tokens)" -le 375 ]
+  [[ "$(each 'e["reason"]')" =~ "budget of the run is spent: "3[0-9][0-9]" tokens, the limit (run_tokens) is 300" ]]
+  sed -i 's/run_tokens = 300/run_tokens = 900/' budget.eval.lua
+  evalua resume 1
+  expect 0
+  equal "$(tokens)" 900
+}
+
 @test "limits are checked before anything runs" {
   check() { # OPTIONS TEXT...
     local given=$1
@@ -285,7 +301,7 @@ eval.experiment { name = "quota", dataset = "all", scorers = {}, max_concurrency
 eval.experiment { name = "some", dataset = "all", scorers = {}, max_concurrency = 1, tolerance = 1,
   target = function(input) if input % 3 ~= 0 then out() end return input end }
 LUA
-  evalua run quota.eval.lua --format json
+  evalua run quota.eval.lua --format json --workers 1 # of two, one could stall while the other fails three times
   expect 4
   equal "$(each '[e["verdict"], e["status"], e["succeeded_count"]]')" '["error", "cancelled", 10]'
   equal "$(each '3 <= e["failed_count"] <= 60')" true

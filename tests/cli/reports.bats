@@ -257,6 +257,25 @@ assert "@" not in text and "](" not in text, text
 PY
 }
 
+@test "markdown mentions nobody and refers to no issue, also after entities have become characters" {
+  suite mention.eval.lua <<'LUA'
+eval.dataset { name = "d", items = { { id = "a", input = 1 }, { id = "b", input = 2 } } }
+eval.experiment { name = "m", dataset = "d", scorers = { function() return { score = 0, reason = "ask @octocat" } end },
+  target = function(x) if x == 2 then error("see @octocat, #12, !7, www.evil.example, http://evil.example/x") end end,
+  rules = { eval.rule("of @octocat", function() return false, "closes #3, says @octocat" end) } }
+LUA
+  "$EVALUA" run mention.eval.lua >/dev/null 2>&1 || true
+  evalua run mention.eval.lua --format markdown
+  expect 4
+  python3 - "$output" <<'PY'
+import html, re, sys
+text = re.sub(r"(?<!`)(`+)(?!`)(.*?[^`])\1(?!`)", "", sys.argv[1])
+assert "www." not in text and "://" not in text, text
+seen = html.unescape(text)
+assert "octocat" in seen and not re.search(r"[@!~$%&]\w|#\d", re.sub("(?m)^#+ .*$", "", seen)), seen
+PY
+}
+
 @test "html is one file that asks for nothing and keeps data apart from markup" {
   hostile_suite
   "$EVALUA" run hostile.eval.lua >/dev/null || true

@@ -471,3 +471,14 @@ LUA
   evalua review latest --report --format json
   equal "$(json 'd["with_scorers"][0]["kappa"] in (0, None)')" true
 }
+
+@test "one answer of another kind does not hide the agreement on the others" {
+  four_words
+  review 'a\nr\nl odd\na\n' 1 --as ann
+  review 'a\nr\na\nr\n' 1 --as bob
+  evalua review 1 --report --format json
+  expect 0
+  equal "$(json '[d["between_reviewers"][0][k] for k in ("n", "n_shared", "basis", "same")]')" '[3, 4, "passed", 2]'
+  evalua review 1 --report
+  prints "3 of 4  passed  66.7% (2 of 3)"
+}

@@ -221,3 +221,20 @@ LUA
   expect 0
   equal "$(json 'd["experiments"][0]["results"][0]["output"]')" "[\"$PWD/file.pem\", \"12345678\", \"short\", \"$PWD\"]"
 }
+
+@test "a key whose characters a format escapes, or that is cut, is in no report: names of rules and metrics" {
+  export PLANTED_API_KEY='tok_zqy_wxkq"<z>|vjj&rmz_uuhh' PLANTED_PLAIN=unused_unused PLANTED_NUMBER=918273645546372819
+  suite named.eval.lua <<'LUA'
+local key = os.getenv "PLANTED_API_KEY"
+eval.experiment { name = "named", dataset = { { id = "a", input = 1, ground_truth = 1 } }, scorers = { eval.scorers.exact },
+  target = function(input) return input end,
+  rules = { eval.rule(("rule %s of a long name %s"):format(key, key), function() return false, "why " .. key end) } }
+LUA
+  COLUMNS=40 evalua run named.eval.lua -o n.md -o n.html -o n.xml -o n.csv -o n.json -o n.jsonl -o n.prom -o n.gitlab.json
+  expect 1
+  echo "$output$stderr" >n.txt
+  GITHUB_ACTIONS=true GITHUB_STEP_SUMMARY=summary.md evalua run named.eval.lua
+  echo "$output$stderr" >>n.txt
+  grep -q PLANTED n.md && grep -q PLANTED n.html && grep -q PLANTED n.xml
+  equal "$(grep -laE 'tok.{0,5}zqy|wxkq|vjj|rmz|uuhh' n.* summary.md .evalua/* || true)" ""
+}

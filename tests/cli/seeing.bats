@@ -2,14 +2,6 @@
 # What one sees of a run while it goes, and how it ends when hooks fail or time is up.
 load helper
 
-each() {
-  python3 -c 'import json, sys
-e = json.loads(sys.stdin.read())["experiments"][0]
-R = {r["item_id"]: r for r in e["results"]}
-value = eval(sys.argv[1])
-print(value if isinstance(value, str) else json.dumps(value))' "$1" <<<"$output"
-}
-
 # ==== Events ====
 
 @test "--format jsonl: started first, items as they are stored, progress with its counts, done last" {

@@ -43,7 +43,8 @@ LUA
 @test "init writes a suite that runs, and overwrites nothing" {
   evalua init
   expect 0
-  [ -e example.eval.lua ] && [ -e .luarc.json ] && [ -e .evalua/meta/evalua.lua ]
+  [ -e example.eval.lua ] && [ -e .luarc.json ]
+  diff -r .evalua/meta "$EVALUA_TEST_ROOT/stdlib/meta"
   python3 -m json.tool .luarc.json >/dev/null
   evalua run
   expect 0
@@ -66,7 +67,9 @@ LUA
   expect 0
   evalua -h
   expect 0
-  for command in run show compare list dataset exec init help version; do
+  commands=$("$EVALUA" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+  equal "$(sort <<<"$commands")" "$(basename -s .lua "$EVALUA_TEST_ROOT"/scripts/*.lua)"
+  for command in $commands; do
     evalua help "$command"
     expect 0
     prints "usage: evalua $command"
@@ -75,6 +78,7 @@ LUA
     expect 0
     if [ "$command" != help ]; then equal "$output" "$help"; fi
   done
+  equal "$(ls -A)" ""
   for topic in ref where exit-codes environment; do
     evalua help "$topic"
     expect 0

@@ -76,6 +76,13 @@ t.test("text from outside is made safe", function()
   t.equal(text.clean "日本 é", "日本 é")
   t.equal(text.preview '"two\\nlines"', "two\\nlines")
   t.equal(text.preview '""', '""')
+  -- A long text is its beginning, wherever the cut falls.
+  for pad = 4080, 4098 do
+    for _, tail in ipairs { "😀😀😀😀", "\n\n\n\n", '\\\\""', "\1\1\1", "éééé", "    " } do
+      local shown = text.preview(require("evalua.json").encode(("x"):rep(pad) .. tail .. ("y"):rep(50)))
+      t.ok(utf8.len(shown) and shown:sub(1, pad - 20) == ("x"):rep(pad - 20) and shown:sub(-3) == "…", shown:sub(-40))
+    end
+  end
 end)
 
 t.test("widths and cuts count columns", function()

@@ -27,6 +27,12 @@ t.test("what the server asks for: milliseconds, seconds, a date", function()
   t.equal(asked "Retry-After: later\r\n", nil)
   t.equal(asked "Retry-After: 0\r\n", nil)
   t.equal(asked "Retry-After: nan\r\n", nil)
+  t.equal(asked "Retry-After: 0x10\r\n", nil)
+  t.equal(asked "Retry-After: 1, 2\r\n", nil)
+  t.equal(asked "Retry-After: -5\r\n", nil)
+  t.equal(asked "Retry-After: 1e3\r\n", 1e6)
+  t.equal(asked "Retry-After: 1e400\r\n", math.huge)
+  t.equal(asked "Retry-After-Ms: soon\r\nRetry-After: 2\r\n", 2000)
 end)
 
 t.test("statuses: 408, 409, 429 and from 500 are tried again, others not, unless the server says", function()
@@ -74,9 +80,23 @@ t.test("answers after which no request will do", function()
   t.equal(stops(529, { error = { type = "overloaded_error" } }), nil)
 end)
 
+t.test("what a body says of an error, in the forms that services have", function()
+  t.equal(retry.body_error({ error = { message = "m", code = "c" } }), { message = "m", code = "c" })
+  t.equal(retry.body_error({ error = "broken" }), { message = "broken" })
+  for _, body in ipairs { { object = "error", message = "said", type = "invalid", code = 1 }, { detail = "said" } } do
+    t.equal(retry.body_error(body), nil)
+    t.equal(retry.body_error(body, true).message, "said")
+  end
+  t.equal(retry.body_error({ detail = { { msg = "field required" } } }, true), nil)
+  local spent = retry.body_error({ message = "m", type = "insufficient_quota" }, true)
+  t.equal(retry.stops_run(429, spent), "quota_exhausted")
+end)
+
 t.test("templates: places become text, JSON or the value itself", function()
   local item = { id = "a", input = { q = "x y", n = { 1, 2 } }, metadata = { lang = "de" } }
   t.equal(template.compile_text("{{id}}/{{ input.q }}?{{json input.n}}", message.escape)(item), "a/x%20y?%5B1%2C2%5D")
+  t.equal(template.compile_text("{{input.q}}/{{input.q}}", message.escape, true)(item), "x y/x%20y")
+  t.equal(template.compile_text("a{{input.q}}", message.escape, true)(item), "ax%20y")
   t.equal(template.compile({ a = "{{input.n}}", b = "q: {{input.q}}", c = 3, d = "{{item.metadata.lang}}" })(item),
     { a = { 1, 2 }, b = "q: x y", c = 3, d = "de" })
   t.equal(template.compile("{{input.n.2}}")(item), 2)

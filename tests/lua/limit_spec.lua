@@ -46,12 +46,50 @@ t.test("what runs under a limit does not wait for itself", function()
   end, "limit_spec.lua:%d+: waiting for a permit of limit:spec.again would never end")
 end)
 
+t.test("coroutines and branches of what runs under a limit do not wait for it for ever, and keep its bound", function()
+  local one = eval.limit { id = "spec.inside", max_concurrency = 1 }
+  local function again() return one(function() return "inner" end) end
+  t.equal(one(function() return coroutine.wrap(again)() end), "inner")
+  local running, most, order = 0, 0, {}
+  local function branch(name)
+    return one:wrap(function()
+      running = running + 1
+      most = math.max(most, running)
+      eval.sleep(2)
+      -- Once more, by way of a branch of the branch.
+      eval.all { one:wrap(function() eval.sleep(1) end), function() order[#order + 1] = name end }
+      running = running - 1
+      return name
+    end)
+  end
+  t.equal(one(function() return eval.all { branch "a", branch "b", branch "c" } end), { "a", "b", "c" })
+  t.equal(most, 1)
+  t.equal(order, { "a", "b", "c" })
+  t.equal(one(function() return "free" end), "free")
+end)
+
+t.test("a branch that ends early, waiting for its turn or with it, stops no other", function()
+  local one = eval.limit { id = "spec.early", max_concurrency = 1 }
+  local attempt = require("evalua.native.task").attempt
+  one(function()
+    eval.all {
+      function() t.equal(attempt(20, function() one(function() eval.sleep(5000) end) end), "timeout") end,
+      function() t.equal(attempt(5, function() one(function() end) end), "timeout") end,
+      function() t.equal(one(function() return "third" end), "third") end,
+      function() t.raises(function() one(function() error "inside" end) end, "inside") end,
+      function() t.equal(one(function() return "last" end), "last") end,
+    }
+  end)
+  t.equal(one(function() return "free" end), "free")
+end)
+
 t.test("giving up those who wait frees nothing and blocks nobody", function()
   local one = eval.limit { id = "spec.given_up", max_concurrency = 1 }
   local task = require "evalua.native.task"
-  one(function()
-    for _ = 1, 3 do t.equal(task.attempt(10, function() one(function() end) end), "timeout") end
-  end)
+  eval.all {
+    function() one(function() eval.sleep(100) end) end,
+    function() for _ = 1, 3 do t.equal(task.attempt(10, function() one(function() end) end), "timeout") end end,
+  }
   t.equal(one(function() return "free" end), "free")
 end)
 

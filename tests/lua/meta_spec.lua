@@ -14,7 +14,12 @@ end
 local scorer = require "evalua.scorer"
 for _, name in ipairs(scorer.builtin_names) do scorer.describe(name) end
 
-local annotations = t.read_file(t.root "stdlib/meta/evalua.lua")
+local annotations = ""
+do
+  local names = require("evalua.native.sys").list(t.root "stdlib/meta")
+  table.sort(names)
+  for _, name in ipairs(names) do annotations = annotations .. t.read_file(t.root("stdlib/meta/" .. name)) .. "\n" end
+end
 
 -- Fields of each class, by what follows "Options of" above it; and the fields of the classes by their names.
 local documented, classes = {}, {}

@@ -105,3 +105,12 @@ t.test("a missing file is an error where it is named", function()
   t.raises(function() source.csv(nil) end, "eval.csv takes the path of a file")
   t.raises(function() source.file("cases.xml") end, "items are read from .csv, .tsv, .jsonl or .ndjson")
 end)
+
+t.test("a mapping asks for columns: an empty list and keys that no line has are mistakes", function()
+  local path = file("b.jsonl", '{"q": 1, "a": 2}\n{"q": 3, "note": "x"}\n')
+  t.raises(function() source.jsonl(path, { input = {} }) end, "input is an empty list of columns")
+  t.equal(problems_of(source.jsonl(path, { input = "q", ground_truth = "a", metadata = { "note" } })), "")
+  t.matches(problems_of(source.jsonl(path, { input = "q", ground_truth = "answr" })),
+    'b%.jsonl: no line has the key "answr", which the mapping names; the keys of the last line are note, q')
+  t.equal(problems_of(source.jsonl(path, { input = "q", context = "context" })), "", "the field's own name")
+end)

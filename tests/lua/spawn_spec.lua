@@ -48,7 +48,7 @@ end)
 
 t.test("too much output, on either stream", function()
   t.equal(failure_of { argv = { "yes" } }.status, "limited")
-  local problem = failure_of { argv = { "sh", "-c", "yes >&2" }, max_output = 1000 }
+  local problem = failure_of { argv = { "sh", "-c", "yes >&2" }, max_output = "1kB" }
   t.ok(problem.message:find("too much to stderr: limit output_bytes = 1000", 1, true), problem.message)
 end)
 

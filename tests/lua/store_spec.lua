@@ -31,7 +31,7 @@ end
 t.test("opening says what is wrong", function()
   t.equal(code_of(native.open("/nowhere/at/all/a.db", { create = true })), "not_found")
   t.equal(code_of(native.open("/nowhere.db", {})), "not_found")
-  t.equal(code_of(native.open("/", { create = true })), "schema")
+  t.equal(code_of(native.open("/", { create = true })), "argument")
   t.raises(function() native.open(":memory:", { create = "yes" }) end, "must be a boolean")
 end)
 

@@ -51,6 +51,24 @@ t.test("a namespace refuses unknown names and assignment", function()
   t.raises(function() space.other = 1 end, "cannot be assigned")
 end)
 
+t.test("an undeclared global: the error says what would be right", function()
+  local function fails(code, expected)
+    local chunk = assert(load(code, "@suite.lua", "t", strict.globals { print = print, next = next }))
+    t.raises(chunk, "suite.lua:1: undeclared global " .. expected)
+  end
+  fails("return prnt", 'prnt; did you mean "print"?')
+  fails("local answers = {} return #anwsers", 'anwsers; did you mean "answers"?')
+  fails("local answers = {} return (function() local x = #answers + #anwsers return x end)()",
+    'anwsers; did you mean "answers"?')
+  fails("do local answers = {} end return anwsers",
+    "anwsers; nothing has declared it: write `local anwsers = ...` above the line that uses it")
+  fails("local evil = 1 return eval.dataset, evil", 'eval; write `local eval = require "evalua"` above')
+  fails("return text.fold('x')", "text; write `eval.text`")
+  fails("return { exact }", "exact; write `eval.scorers.exact`")
+  fails("return at_least('exact', 1)", "at_least; write `eval.rules.at_least`")
+  fails("return _ENV[1]", "1; nothing has declared it$")
+end)
+
 t.test("globals: reading an undeclared one raises, a top-level assignment declares", function()
   local environment = strict.globals { print = print, tostring = tostring }
   assert(load("counter = 1; result = counter", "@suite.lua", "t", environment))()

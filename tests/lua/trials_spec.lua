@@ -108,3 +108,8 @@ t.test("failed trials are missing, and not tolerated, where passes are not count
   t.equal(store:failing_items(summary.experiment_id, { trials = 5, reducer = "pass_at", k = 2 }), {})
   store:close()
 end)
+
+t.test("reducers without a number may be called, and take none", function()
+  t.equal(trials.reducers.mean(), trials.reducers.mean)
+  t.raises(function() trials.reducers.median(3) end, "eval.reducers.median takes no arguments")
+end)

@@ -24,11 +24,9 @@
 #define FIXTURE __attribute__((unused)) static
 
 FIXTURE const char *schema_text(void) {
-  for (const eva_embedded_file *file = eva_embedded_files; file->path; file++) {
-    if (strcmp(file->path, "runtime/store/schema.sql") == 0) return file->text;
-  }
-  fail_msg("the schema is not embedded");
-  return NULL;
+  const eva_embedded_file *file = eva_embedded_find("runtime/store/schema.sql");
+  assert_non_null(file);
+  return file->text;
 }
 
 #define assert_code(wanted, call)                                                     \

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -14,6 +15,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/own_pid.h"
 
 static void buf_grows_and_ends_with_nul(void **state) {
   (void)state;
@@ -192,8 +194,32 @@ static void log_lines_are_clean(void **state) {
   assert_false(eva_log_level_named("loud", &level));
 }
 
+/* A child is another process, also where it says so for the first time, and a grandchild again. */
+static void own_pid_is_that_of_the_process(void **state) {
+  (void)state;
+  assert_int_equal(eva_own_pid(), getpid());
+  eva_own_pid_note();
+  assert_int_equal(eva_own_pid(), getpid());
+  pid_t child = fork();
+  if (child == 0) {
+    int is_right = eva_own_pid() == getpid();
+    eva_own_pid_note();
+    is_right &= eva_own_pid() == getpid();
+    pid_t grandchild = fork();
+    if (grandchild == 0) _exit(eva_own_pid() == getpid() ? 0 : 1);
+    int ended = 1;
+    is_right &= waitpid(grandchild, &ended, 0) == grandchild && ended == 0 && eva_own_pid() == getpid();
+    _exit(is_right ? 0 : 1);
+  }
+  int status = 1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_int_equal(eva_own_pid(), getpid());
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(own_pid_is_that_of_the_process),
       cmocka_unit_test(buf_grows_and_ends_with_nul),
       cmocka_unit_test(buf_printf_appends_long_text),
       cmocka_unit_test(buf_reserve_keeps_room_for_nul),

@@ -5,11 +5,9 @@
 #include "store/cache.h"
 
 static const char *cache_schema(void) {
-  for (const eva_embedded_file *file = eva_embedded_files; file->path; file++) {
-    if (strcmp(file->path, "runtime/store/cache.sql") == 0) return file->text;
-  }
-  fail_msg("the schema of the cache is not embedded");
-  return NULL;
+  const eva_embedded_file *file = eva_embedded_find("runtime/store/cache.sql");
+  assert_non_null(file);
+  return file->text;
 }
 
 static eva_code open_cache_with(const char *url, int read_only, int create, eva_cache **cache, eva_error *error) {

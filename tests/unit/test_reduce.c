@@ -56,6 +56,14 @@ static void published_vectors(void **state) {
   }
 }
 
+/* Whose sum is beyond all doubles: their mean and median are not. */
+static void huge_scores(void **state) {
+  (void)state;
+  static const double huge[] = {1.7e308, 1.6e308, 1.5e308, 1.6e308};
+  near_to(of_scores(EVA_REDUCE_MEAN, huge, 4), 1.6e308);
+  near_to(of_scores(EVA_REDUCE_MEDIAN, huge, 4), 1.6e308);
+}
+
 static void fewer_trials_than_k(void **state) {
   (void)state;
   assert_true(isnan(of_passes(EVA_REDUCE_PASS_AT, 3, 2, 2)));
@@ -116,8 +124,9 @@ static void names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(published_vectors), cmocka_unit_test(fewer_trials_than_k), cmocka_unit_test(at_least),
-      cmocka_unit_test(of_values),         cmocka_unit_test(failed_trials),       cmocka_unit_test(names),
+      cmocka_unit_test(published_vectors), cmocka_unit_test(fewer_trials_than_k), cmocka_unit_test(huge_scores),
+      cmocka_unit_test(at_least),          cmocka_unit_test(of_values),           cmocka_unit_test(failed_trials),
+      cmocka_unit_test(names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

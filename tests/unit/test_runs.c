@@ -398,6 +398,7 @@ static void test_pairs_failures(void **state) {
   eva_pairs_free(&pairs);
 }
 
+/* The candidate's items in its order, then what only the baseline has. */
 static void test_pairs_of_versions(void **state) {
   (void)state;
   experiment left = make_experiment("qa", NULL), right = make_experiment("qa", NULL);
@@ -409,8 +410,8 @@ static void test_pairs_of_versions(void **state) {
   add_scored(&right, 1, "c", 1, 0.4);
   add_scored(&right, 2, "a", 1, 0.5);
   add_scored(&right, 3, "d", 1, 0.6);
-  assert_string_equal(pairs_text(&left, &right, "exact"), "=a! 0.1 0.5; <b 0.2; =c 0.3 0.4; >d 0.6; ");
-  assert_string_equal(pairs_text(&left, &right, NULL), "=a!; <b; =c; >d; ");
+  assert_string_equal(pairs_text(&left, &right, "exact"), "=c 0.3 0.4; =a! 0.1 0.5; >d 0.6; <b 0.2; ");
+  assert_string_equal(pairs_text(&left, &right, NULL), "=c; =a!; >d; <b; ");
 }
 
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

@@ -64,9 +64,9 @@ static void test_encodings(void **state) {
 
 static void test_names(void **state) {
   static const char *const keys[] = {"OPENAI_API_KEY", "github_token", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "KEY2",
-                                     "MYSQL_PWD", "api-key", "SOMEKEY", NULL};
+                                     "MYSQL_PWD", "api-key", "SOMEKEY", "SMTP_PASS", NULL};
   static const char *const others[] = {"PATH", "HOME", "TOKENIZERS_PARALLELISM", "MAX_TOKENS", "KEYBOARD", "AUTHOR",
-                                       "", NULL};
+                                       "BYPASS", "COMPASS_HOME", "", NULL};
   (void)state;
   for (const char *const *name = keys; *name; name++) assert_true(eva_secrets_is_name(*name));
   for (const char *const *name = others; *name; name++) assert_false(eva_secrets_is_name(*name));

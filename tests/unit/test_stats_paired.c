@@ -1,13 +1,8 @@
 /* Paired tests, verdicts and adjusted p-values against published vectors and brute force. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "near.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "stats/multiplicity.h"
 #include "stats/paired.h"
@@ -15,25 +10,6 @@
 #include "stats/random.h"
 #include "stats/special.h"
 #include "stats/summary.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Equal to `digits` significant digits, or both about zero. */
-static void near_by(double actual, double expected, double relative, const char *file, int line) {
-  double scale = fabs(expected) > 1e-300 ? fabs(expected) : 1;
-  if (!(fabs(actual - expected) <= relative * scale)) {
-    print_error("%s:%d: got %.17g, expected %.17g\n", file, line, actual, expected);
-    _fail(file, line);
-  }
-}
-
-#define NEAR(actual, expected) near_by(actual, expected, 6e-10, __FILE__, __LINE__)
-#define CLOSE(actual, expected, relative) near_by(actual, expected, relative, __FILE__, __LINE__)
-
-static void assert_interval(eva_interval actual, double low, double high) {
-  NEAR(actual.low, low);
-  NEAR(actual.high, high);
-}
 
 static const double B[] = {.2, .9, .75, .5, 1, 0, .6, .85};
 static const double D[] = {.12, -.05, .20, .03, 0, .15, -.02, .08};

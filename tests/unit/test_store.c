@@ -56,7 +56,7 @@ static void test_missing(void **state) {
   assert_says("none.db");
   assert_code(EVA_E_NOT_FOUND, open_with(path_in("nowhere/a.db"), 0, 1, &store, &error));
   assert_says("nowhere does not exist");
-  assert_code(EVA_E_SCHEMA, open_with(fixture_directory, 0, 1, &store, &error));
+  assert_code(EVA_E_ARGUMENT, open_with(fixture_directory, 0, 1, &store, &error));
   assert_says("directory");
   assert_code(EVA_E_ARGUMENT, open_with("", 0, 1, &store, &error));
   assert_code(EVA_E_ARGUMENT, open_with("postgres://host/base", 0, 1, &store, &error));

@@ -138,10 +138,12 @@ local function take(store, record)
   fail.incomplete("run %s: %s", title(record), tostring(message))
 end
 
--- Nothing to do: the exit code is what the run's verdict says.
-local function nothing(store, record, message)
+-- Nothing to do: the run is reported as it is, where somebody asked for a report; the exit code is what its verdict
+-- says.
+local function nothing(store, record, message, report)
   store:unlock(record.number)
   sys.stderr_write(("run %s: %s\n"):format(title(record), message))
+  if report:is_document() then report:stored(store, require("evalua.cli.records").summary(store, record)) end
   return EXIT_CODES[record.verdict] or fail.codes.ok
 end
 
@@ -160,12 +162,10 @@ end
 ---@return integer exit_code
 function again.run(command, jobs, ...)
   local options = require "evalua.cli.options"
-  local parsed = options.parse(command, ...)
-  if parsed.help then
-    sys.stdout_write(options.help(command))
-    return 0
-  end
+  local parsed = options.begin(command, ...)
+  if not parsed then return 0 end
   sys.claim_stdout()
+  require("evalua.printing").to_stderr()
   local report = require("evalua.cli.run_report").of(parsed)
   local store_context = require "evalua.store_context"
   store_context.set_timeout(parsed.store_timeout, "--store-timeout")
@@ -174,9 +174,10 @@ function again.run(command, jobs, ...)
   take(store, named)
   local stored = summary_module.decoded(named.options) or {}
   local idle = idle_message(store, named, jobs)
-  if idle then return nothing(store, named, idle) end
+  if idle then return nothing(store, named, idle, report) end
   require("evalua.cache").set_command_line(parsed.cache or stored.cache)
   local experiment = find_experiment(load_suite(named, stored), named, stored)
+  experiment.attach(store:dataset_by_id(named.dataset_id))
   local reduction = require("evalua.trials").of_record(named)
   check_target(named, stored, experiment.target)
   check_scorers(named, experiment)

@@ -5,6 +5,12 @@ local commands = {}
 local store = { name = "store", value = "URL", help = "the store: a file or :memory: (default .evalua/evalua.db)" }
 local store_timeout = { name = "store-timeout", value = "DURATION",
   help = "how long to wait where another process has locked the store (default 30s)" }
+local CONCURRENCY_MAX = 100000 -- as of `max_concurrency` in a suite
+
+local concurrency = { name = "max-concurrency", short = "j", value = "N", kind = "integer", min = 1,
+  max = CONCURRENCY_MAX, help = "items in flight" }
+local worker_count = { name = "workers", value = "N", kind = "integer", min = 1, max = CONCURRENCY_MAX,
+  help = "worker processes (default: cores)" }
 local where_item = { name = "where", value = "EXPR", help = "only items for which this Lua expression holds" }
 local where_result = { name = "where", value = "EXPR", help = "only results for which this Lua expression holds" }
 
@@ -30,6 +36,12 @@ local cache_file = { name = "cache-file", value = "FILE",
 
 local function limit(help) return { name = "limit", value = "N", kind = "integer", min = 1, help = help } end
 
+-- An option of these actions of the command alone (options.check_action).
+local function only_with(actions, option)
+  option.actions = actions
+  return option
+end
+
 commands.run = {
   summary = "run suites, or a file of cases",
   arguments = "[SUITE|DIR|CASES]...",
@@ -38,7 +50,8 @@ SUITE is a Lua file (*.eval.lua); DIR stands for every *.eval.lua below it; with
 CASES is a .jsonl or .csv file, run without a suite: --command is the target (without one the items' own `output` is
 scored), -s names the scorers.]],
   options = {
-    { name = "experiment", short = "e", value = "NAME", many = true, help = "only this one, or 'NAME[variant]'" },
+    { name = "experiment", short = "e", value = "NAME", many = true,
+      help = "only this one, or 'NAME[variant]'; in NAME * stands for any letters, ? for one" },
     { name = "items", value = "a,b|@FILE", many = true, help = "only items with these ids (@FILE: one id per line)" },
     where_item,
     limit "only the first N items",
@@ -47,8 +60,7 @@ scored), -s names the scorers.]],
     { name = "sample", value = "N", kind = "integer", min = 1, help = "N items picked by --seed, in item order" },
     { name = "param", short = "p", value = "NAME=VALUE", kind = "pair", many = true,
       help = "a parameter of the suite" },
-    { name = "max-concurrency", short = "j", value = "N", kind = "integer", min = 1, help = "items in flight" },
-    { name = "workers", value = "N", kind = "integer", min = 1, help = "worker processes (default: cores)" },
+    concurrency, worker_count,
     { name = "seed", value = "N", kind = "integer", help = "seed of math.random and --sample" },
     cache_mode, cache_file,
     { name = "baseline", value = "REF|FILE", help = "gate on this run instead of the accepted one" },
@@ -74,8 +86,7 @@ scored), -s names the scorers.]],
 -- resume and retry take the suite, its parameters and its selection from the run.
 local function again_options()
   return {
-    { name = "max-concurrency", short = "j", value = "N", kind = "integer", min = 1, help = "items in flight" },
-    { name = "workers", value = "N", kind = "integer", min = 1, help = "worker processes (default: cores)" },
+    concurrency, worker_count,
     { name = "inconclusive", value = "pass|fail", choices = { "pass", "fail" },
       help = "what a rule without a verdict means (default: as in the run)" },
     { name = "baseline", value = "REF|FILE", help = "gate on this run (default: as in the run)" },
@@ -118,11 +129,15 @@ scored by scorers with `on_error` only. An interrupted set is completed by the s
     { name = "set", value = "NAME", help = "name of the score set (default rescored, rescored-2 ...)" },
     { name = "param", short = "p", value = "NAME=VALUE", kind = "pair", many = true,
       help = "a parameter of the suite (default: as in the run)" },
-    { name = "max-concurrency", short = "j", value = "N", kind = "integer", min = 1, help = "results in flight" },
-    { name = "workers", value = "N", kind = "integer", min = 1, help = "worker processes (default: cores)" },
+    { name = "max-concurrency", short = "j", value = "N", kind = "integer", min = 1, max = CONCURRENCY_MAX,
+      help = "results in flight" },
+    worker_count,
     format("pretty", "json"), store,
   },
 }
+
+-- Actions of review that choose among the results.
+local seen = { "walk", "queue", "export" }
 
 commands.review = {
   summary = "walk through results and say what you think of them",
@@ -137,19 +152,25 @@ shows into the queue; --queue does so without a walk. At the end, and with --rep
 other and with the scorers. export writes CSV; import reads it back, and nothing of a file with a wrong line.]],
   options = {
     { name = "as", value = "NAME", help = "who reviews" },
-    { name = "label", value = "good,bad", help = "answers are these labels; of two the first passes" },
-    { name = "scale", value = "1..5", help = "answers are scores in this range" },
-    { name = "blind", kind = "flag", help = "hide the scores of scorers and of other reviewers" },
-    { name = "only", value = "STATE", choices = { "failed", "passed", "unreviewed", "needs_review", "reviewed",
+    { name = "label", value = "good,bad", actions = { "walk", "import" },
+      help = "answers are these labels; of two the first passes" },
+    { name = "scale", value = "1..5", actions = { "walk", "import" }, help = "answers are scores in this range" },
+    { name = "blind", kind = "flag", actions = { "walk", "export" },
+      help = "hide the scores of scorers and of other reviewers" },
+    { name = "only", value = "STATE", actions = seen,
+      choices = { "failed", "passed", "unreviewed", "needs_review", "reviewed",
       "complete" }, help = "failed passed unreviewed (by you) needs_review reviewed complete" },
-    { name = "tag", value = "TAG", many = true, help = "only results with this review tag; with --queue: tag them" },
-    { name = "items", value = "a,b|@FILE", many = true, help = "only items with these ids" },
-    where_result,
-    { name = "sample", value = "N", kind = "integer", min = 1, help = "N results picked by --seed, in item order" },
-    { name = "seed", value = "N", kind = "integer", help = "of --sample (default 0)" },
+    { name = "tag", value = "TAG", many = true, actions = seen,
+      help = "only results with this review tag; with --queue: tag them" },
+    { name = "items", value = "a,b|@FILE", many = true, actions = seen, help = "only items with these ids" },
+    { name = "where", value = "EXPR", actions = seen, help = where_result.help },
+    { name = "sample", value = "N", kind = "integer", min = 1, actions = seen,
+      help = "N results picked by --seed, in item order" },
+    { name = "seed", value = "N", kind = "integer", actions = seen, help = "of --sample (default 0)" },
     { name = "queue", kind = "flag", help = "mark the results as needs_review and leave" },
     { name = "report", kind = "flag", help = "print the state of the review and the agreement, and leave" },
-    { name = "output", short = "o", value = "FILE", help = "export: write here instead of stdout" },
+    { name = "output", short = "o", value = "FILE", actions = { "export" },
+      help = "export: write here instead of stdout" },
     { name = "full", kind = "flag", help = "do not cut long values" },
     format("pretty", "json"), store,
   },
@@ -168,8 +189,9 @@ commands.list = {
   arguments = "[experiments|datasets|suites]",
   max = 1,
   options = {
-    { name = "name", value = "NAME", help = "only experiments of this name" },
-    limit "at most N, newest first (default 20 when printed pretty)",
+    { name = "name", value = "NAME", actions = { "experiments", "datasets" }, help = "only what has this name" },
+    only_with({ "experiments", "datasets" }, limit
+      "at most N; experiments are newest first (default 20 of them when printed pretty)"),
     format("pretty", "json"), store,
   },
 }
@@ -269,9 +291,10 @@ commands.dataset = {
   arguments = "list | show NAME[@VERSION] | history NAME [ITEM] | diff NAME V1 V2 | alias NAME [ALIAS VERSION]",
   min = 1, max = 4,
   options = {
-    limit "show: at most N items (default 20 when printed pretty)",
-    { name = "items", value = "a,b|@FILE", many = true, help = "show: only items with these ids" },
-    where_item,
+    only_with({ "show", "diff" }, limit "show, diff: at most N items (default 20 when printed pretty)"),
+    { name = "items", value = "a,b|@FILE", many = true, actions = { "show" },
+      help = "show: only items with these ids" },
+    { name = "where", value = "EXPR", actions = { "show" }, help = "show: " .. where_item.help },
     { name = "full", kind = "flag", help = "do not cut long values" },
     format("pretty", "json", "jsonl"), store,
   },
@@ -312,9 +335,10 @@ lines, one an entry, in a stable order, to be committed: `export` writes one (`-
 it or, where a line is wrong, nothing. With `evalua run --cache replay` nothing is sent: CI needs no keys.
 TARGET: only the entries of this target (or scorer).]],
   options = {
-    { name = "older-than", value = "DURATION", help = "clear: only entries older than this, such as 30d or 12h" },
-    limit "list: at most N entries (default 20 when printed pretty)",
-    { name = "json", kind = "flag", help = "list: the same as --format json" },
+    { name = "older-than", value = "DURATION", actions = { "clear" },
+      help = "clear: only entries older than this, such as 30d or 12h" },
+    only_with({ "list" }, limit "list: at most N entries (default 20 when printed pretty)"),
+    { name = "json", kind = "flag", actions = { "list" }, help = "list: the same as --format json" },
     cache_file, format("pretty", "json", "jsonl"), store,
   },
 }
@@ -330,7 +354,8 @@ stream = { "text", 100, "text" } (numbers are pauses in ms) | fill = bytes, dela
 The first line of stdout is JSON with the port. GET /_mock answers with counts: all requests, those of each route, the
 most at once, those in flight, and clients that left before their answer was complete.]],
   options = {
-    { name = "port", value = "N", kind = "integer", min = 0, help = "the port (default: any that is free)" },
+    { name = "port", value = "N", kind = "integer", min = 0, max = 65535,
+      help = "the port (default: any that is free)" },
     { name = "host", value = "ADDRESS", help = "the address to listen on (default 127.0.0.1: this machine alone)" },
   },
 }

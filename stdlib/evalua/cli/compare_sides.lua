@@ -7,20 +7,12 @@ local where = require "evalua.cli.where"
 
 local compare_sides = {}
 
-local RUNS_LOOKED_AT = 1000 -- of one name, for its variants
-
--- The newest run of each variant of an experiment, in the order in which they ran.
+-- The newest run of each variant of an experiment, in the order in which the variants ran first: one that ran again
+-- stays where it is.
 local function variants_of(store, name)
-  local found = store and fail.check(fail.codes.incomplete, store:experiments { name = name, limit = RUNS_LOOKED_AT })
-  local list, seen = {}, {}
-  for _, record in ipairs(found or {}) do
-    local variant = record.variant or ""
-    if not seen[variant] then
-      seen[variant] = true
-      list[#list + 1] = record
-    end
-  end
-  table.sort(list, function(a, b) return a.number < b.number end)
+  if not store then return {} end
+  local list, first = ref.newest_of_variants(store, name)
+  table.sort(list, function(a, b) return first[a.variant or ""] < first[b.variant or ""] end)
   return list
 end
 

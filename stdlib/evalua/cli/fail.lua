@@ -17,6 +17,13 @@ function fail.raise(exit, message)
   error(setmetatable({ exit = exit, message = message }, failure_methods), 0)
 end
 
+---The failure of what Ctrl-C or SIGTERM has ended (exit 130), to be raised.
+---@param message string
+---@return table failure
+function fail.interruption(message)
+  return setmetatable({ exit = fail.codes.interrupted, message = message }, failure_methods)
+end
+
 ---A mistake in the command line or the configuration, found before anything ran (exit 2).
 ---@param message string
 ---@param ... any arguments of string.format, where given
@@ -46,15 +53,18 @@ function fail.check(exit, value, message, ...)
   return value, message, ...
 end
 
----Passes on what the store returned, or raises why it returned nothing: what is not found is a mistake of who named it
----(exit 2), all else leaves the work undone (exit 4).
+-- Codes of the store that are a mistake of who named or gave the thing.
+local USAGE_CODES = { not_found = true, argument = true }
+
+---Passes on what the store returned, or raises why it returned nothing: what is not found, or cannot be one, is a
+---mistake of who named it (exit 2), all else leaves the work undone (exit 4).
 ---@param value any
 ---@param ... any message and code, where value is nil
 ---@return any ...
 function fail.must(value, ...)
   if value == nil then
     local message, code = ...
-    fail.raise(code == "not_found" and fail.codes.usage or fail.codes.incomplete,
+    fail.raise(USAGE_CODES[code] and fail.codes.usage or fail.codes.incomplete,
       tostring(message or "the store gave no answer"))
   end
   return value, ...

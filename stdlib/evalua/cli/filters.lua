@@ -27,7 +27,7 @@ function filters.ids(values)
       require("evalua.files_read").add(path)
       local text, problem = sys.read_file(path, ID_FILE_BYTES_MAX)
       if not text then fail.usage("--items %s: %s", value, tostring(problem)) end
-      for line in text:gmatch("[^\r\n]+") do add(ids, seen, (line:match("^%s*(.-)%s*$"))) end
+      for line in text:gsub("^\239\187\191", ""):gmatch("[^\r\n]+") do add(ids, seen, (line:match("^%s*(.-)%s*$"))) end
     else
       for id in value:gmatch("[^,]+") do add(ids, seen, (id:match("^%s*(.-)%s*$"))) end
     end

@@ -4,6 +4,7 @@ local commands = require "evalua.cli.commands"
 local fail = require "evalua.cli.fail"
 local report_text = require "evalua.report.text"
 local strict = require "evalua.strict"
+local sys = require "evalua.native.sys"
 
 local options = {}
 
@@ -26,6 +27,7 @@ local function unknown(command, spec, written)
   for _, option in ipairs(spec.options) do
     names[#names + 1] = "--" .. option.name
   end
+  names[#names + 1] = "--" .. help_option.name
   table.sort(names)
   local name = strict.nearest(written, names)
   fail.usage("%s: unknown option %s; %s", command, written, name and ("did you mean " .. name .. "?")
@@ -44,6 +46,8 @@ local function convert_number(command, option, written, text)
   if not number then fail.usage("%s: %s wants %s, not %q", command, written, wanted, text) end
   if option.min and number < option.min then
     fail.usage("%s: %s must be at least %s, not %s", command, written, option.min, text)
+  elseif option.max and number > option.max then
+    fail.usage("%s: %s must be at most %s, not %s", command, written, option.max, text)
   end
   return number
 end
@@ -70,6 +74,9 @@ local function store_value(parsed, command, option, written, value)
   local key = key_of(option)
   if option.many then
     parsed[key] = parsed[key] or {}
+    for _, before in ipairs(option.kind == "pair" and parsed[key] or {}) do
+      if before[1] == value[1] then fail.usage("%s: %s %s: is given twice", command, written, value[1]) end
+    end
     table.insert(parsed[key], value)
   elseif parsed[key] ~= nil then
     fail.usage("%s: %s is given twice", command, written)
@@ -177,6 +184,29 @@ function options.help(command)
       (" "):rep(width + 2))
   end
   return table.concat(lines, "\n") .. "\n"
+end
+
+---Refuses options that the action of a command does not know (`actions` in its table). Raises (exit 2).
+---@param command string a name in evalua.cli.commands
+---@param parsed table of options.parse
+---@param action string one of those that the command has
+function options.check_action(command, parsed, action)
+  for _, option in ipairs(commands[command].options) do
+    if option.actions and parsed[key_of(option)] ~= nil and not strict.contains(option.actions, action) then
+      fail.usage("%s %s: --%s is for %s", command, action, option.name, table.concat(option.actions, " and "))
+    end
+  end
+end
+
+---How a command begins: reads its arguments, or prints its help where that is asked for. Raises as options.parse does.
+---@param command string a name in evalua.cli.commands
+---@param ... string the arguments
+---@return table|nil parsed as of options.parse; nil: the help is printed, and the command has nothing else to do
+function options.begin(command, ...)
+  local parsed = options.parse(command, ...)
+  if not parsed.help then return parsed end
+  sys.stdout_write(options.help(command))
+  return nil
 end
 
 return options

@@ -24,6 +24,55 @@ function output.format_of(path, endings)
     near and (": did you mean ." .. near .. "?") or "")
 end
 
+-- The file itself where `path` is a link to it: the link stays.
+local function target_of(path) return sys.realpath(path) or path end
+
+-- What is written before it is complete.
+local function temporary_of(path) return ("%s.%d.part"):format(target_of(path), sys.pid()) end
+
+-- Opens what becomes the file `path`. Raises (exit 2) where nothing can be written there.
+local function open_temporary(path)
+  local directory = path:match("^(.*)/[^/]*$")
+  if directory and directory ~= "" and sys.exists(directory) ~= "directory" then
+    fail.usage("-o %s: there is no directory %s", path, directory)
+  elseif sys.exists(path) == "directory" then
+    fail.usage("-o %s: it is a directory; name a file in it", path)
+  end
+  local handle, problem = io.open(temporary_of(path), "wb")
+  if handle then return handle end
+  fail.usage("-o %s: it cannot be written: %s", path, (tostring(problem):gsub("^.*%.part: ", "")))
+end
+
+---Checks that a file can be written at `path`, before anything is done. Leaves nothing there. Raises (exit 2).
+---@param path string
+function output.check(path)
+  open_temporary(path):close()
+  os.remove(temporary_of(path))
+end
+
+-- One name for a file, however it is written.
+local function place_of(path)
+  local directory, name = path:match("^(.*)/([^/]*)$")
+  if not directory then directory, name = ".", path end
+  return (sys.realpath(directory ~= "" and directory or "/") or directory) .. "/" .. name
+end
+
+---The formats of the files of -o, each by its ending, all of them files that can be written. Raises (exit 2).
+---@param paths string[]|nil
+---@param endings string[]|nil those that the command has; default all
+---@return string[] formats
+function output.formats_of(paths, endings)
+  local found, seen = {}, {}
+  for position, path in ipairs(paths or {}) do
+    found[position] = output.format_of(path, endings)
+    local place = place_of(path)
+    if seen[place] then fail.usage("-o %s is given twice", path) end
+    seen[place] = true
+  end
+  for _, path in ipairs(paths or {}) do output.check(path) end
+  return found
+end
+
 -- Collects pieces and hands them on in large ones.
 local function buffered(sink)
   local pieces, size = {}, 0
@@ -49,7 +98,7 @@ function output.stdout()
     local done, problem = sys.stdout_write(piece)
     if done ~= nil or not problem then return end
     abandoned = tostring(problem):find("Broken pipe", 1, true) ~= nil
-    if not abandoned then fail.incomplete("stdout: %s", tostring(problem)) end
+    if not abandoned then fail.incomplete("%s", tostring(problem)) end
   end)
 end
 
@@ -57,26 +106,46 @@ end
 ---@param path string
 ---@return {write: fun(text: string), flush: fun(), close: fun(), abandon: fun()}
 function output.file(path)
-  local temporary = ("%s.%d.part"):format(path, sys.pid())
-  local handle, problem = io.open(temporary, "wb")
-  if not handle then fail.usage("-o %s: it cannot be written: %s", path, tostring(problem)) end
+  local temporary, handle = temporary_of(path), open_temporary(path)
+  local is_open = true
   local function checked(done, reason)
     if done then return end
-    handle:close()
+    if is_open then handle:close() end
+    is_open = false
     os.remove(temporary)
     fail.incomplete("-o %s: writing failed: %s", path, tostring(reason))
   end
   local writer = buffered(function(piece) checked(handle:write(secrets.redact(piece))) end)
   function writer.close()
     writer.flush()
+    is_open = false
     checked(handle:close())
-    checked(os.rename(temporary, path))
+    checked(os.rename(temporary, target_of(path)))
   end
   function writer.abandon()
-    handle:close()
+    if is_open then handle:close() end
+    is_open = false
     os.remove(temporary)
   end
-  return writer
+  -- What ends a command before close (an error, Ctrl-C) leaves no half of a file; workers have copies of this one.
+  local pid = sys.pid()
+  return setmetatable(writer, { __gc = function() if is_open and sys.pid() == pid then writer.abandon() end end })
+end
+
+---Writes the files of -o, one after another.
+---@param paths string[]|nil
+---@param file_formats string[] of output.formats_of
+---@param put fun(format: string, write: fun(text: string)) writes what is shown in that format
+function output.write_files(paths, file_formats, put)
+  for position, path in ipairs(paths or {}) do
+    local file = output.file(path)
+    local done, problem = pcall(put, file_formats[position], file.write)
+    if not done then
+      file.abandon()
+      error(problem, 0)
+    end
+    file.close()
+  end
 end
 
 return output

@@ -59,14 +59,21 @@ local function load_cases(path, options, params)
   return suite
 end
 
+-- True where `name` is what is written, in which * stands for any letters and ? for one.
+local function is_like(name, written)
+  if not written:find("[*?]") then return name == written end
+  local pattern = written:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", utf8.charpattern)
+  return name:find("^" .. pattern .. "$") ~= nil
+end
+
 ---True where `-e name` means the experiment: by its name, by its name and variant, or by some of the variant's pairs.
 ---@param experiment table
 ---@param wanted string
 ---@return boolean
 function plan.is_named(experiment, wanted)
-  if wanted == experiment.name or wanted == plan.title(experiment) then return true end
+  if wanted == plan.title(experiment) or is_like(experiment.name, wanted) then return true end
   local name, some = variant.split(wanted)
-  return name == experiment.name and variant.matches(experiment.variant, some)
+  return name ~= nil and is_like(experiment.name, name) and variant.matches(experiment.variant, some)
 end
 
 local function select_by_name(experiments, wanted)
@@ -166,9 +173,8 @@ end
 ---@return table<string, table> datasets that the suites declare, by name
 function plan.load(suite_paths, case_paths, options)
   local params, suites, experiments = params_of(options), {}, {}
-  for _, path in ipairs(suite_paths) do
-    add_suite(require("evalua.suite").load(path, { params = params, check_params = false }), path, suites, experiments)
-  end
+  local loaded = require("evalua.suite").load_all(suite_paths, { params = params, check_params = false })
+  for position, path in ipairs(suite_paths) do add_suite(loaded[position], path, suites, experiments) end
   for _, path in ipairs(case_paths) do add_suite(load_cases(path, options, params), path, suites, experiments) end
   require("evalua.param").check_names(params, suites)
   if #experiments == 0 then

@@ -42,13 +42,28 @@ local function nth(store, text, query, back)
     text:gsub("~%d+$", ""), #records - 1, records[#records].number)
 end
 
+---The newest run of each variant of an experiment ("" is a variant, too), the newest first.
+---@param store table
+---@param name string
+---@return table[] records
+---@return table<string, integer> first the number of the oldest run of each variant
+function ref.newest_of_variants(store, name)
+  local list, first = {}, {}
+  local found = fail.check(fail.codes.incomplete, store:experiments { name = name, limit = RUNS_LOOKED_AT })
+  for _, record in ipairs(found) do
+    local variant = record.variant or ""
+    if not first[variant] then list[#list + 1] = record end
+    first[variant] = record.number
+  end
+  return list, first
+end
+
 -- The names of the variants that an experiment has runs of, and those that `wanted` means.
 local function variants_of(store, name, wanted)
-  local names, found, seen = {}, {}, {}
-  for _, record in ipairs(store:experiments { name = name, limit = RUNS_LOOKED_AT }) do
+  local names, found = {}, {}
+  for _, record in ipairs(ref.newest_of_variants(store, name)) do
     local of = record.variant or ""
-    if of ~= "" and not seen[of] then
-      seen[of] = true
+    if of ~= "" then
       names[#names + 1] = ("%s[%s]"):format(name, of)
       if variants.matches(of, wanted) then found[#found + 1] = of end
     end

@@ -1,6 +1,7 @@
 -- What `run`, `resume` and `retry` show of experiments while they run and when they have ended: on stdout, in the files
 -- of -o, as annotations, and the progress on stderr.
 
+local engine = require "evalua.native.engine"
 local fail = require "evalua.cli.fail"
 local formats = require "evalua.report.formats"
 local github = require "evalua.report.github"
@@ -26,12 +27,10 @@ function run_report.log(message) sys.stderr_write(text.neutral(message .. "\n"))
 ---@param parsed table parsed options: format, output
 ---@return table report
 function run_report.of(parsed)
-  local made = setmetatable({
-    format = parsed.format or "pretty", paths = parsed.output or {}, file_formats = {}, files = {}, listeners = {},
-    summaries = {},
+  return setmetatable({
+    format = parsed.format or "pretty", paths = parsed.output or {}, file_formats = output.formats_of(parsed.output),
+    files = {}, listeners = {}, summaries = {},
   }, Report)
-  for position, path in ipairs(made.paths) do made.file_formats[position] = output.format_of(path) end
-  return made
 end
 
 ---Opens what is written to.
@@ -85,7 +84,8 @@ end
 ---@return table|nil summary nil where it failed: `self.failure` says of what
 function Report:run(title, start)
   local bar = progress.reporter(title)
-  local ok, summary = pcall(start, function(event)
+  -- What Ctrl-C ends here is this experiment; the reports of those before it are still written.
+  local interrupted, ok, summary = engine.guard(start, function(event)
     show(self, function()
       for _, listener in ipairs(self.listeners) do listener:event(event) end
       if self.format == "jsonl" then self.stdout.flush() end
@@ -93,8 +93,9 @@ function Report:run(title, start)
     bar:event(event)
   end)
   bar:clear()
+  self.interrupted = interrupted
   if not ok then
-    self.failure = summary
+    self.failure = interrupted and fail.interruption(interrupted) or summary
     return nil
   end
   self.summaries[#self.summaries + 1] = summary
@@ -189,14 +190,28 @@ function Report:finish()
   if #summaries > 0 then github.automatic(document, self.format == "github") end
   if store.close then store:close() end
   if failure ~= nil then error(failure, 0) end
-  return verdict.exit_code(summaries)
+  return self.interrupted and fail.codes.interrupted or verdict.exit_code(summaries)
+end
+
+---True where a document is wanted, on stdout or in files, and not only what people read.
+---@return boolean
+function Report:is_document() return self.format ~= "pretty" or #self.paths > 0 end
+
+---Reports a run that is in the store already, as if it had ended now. Closes the store.
+---@param store table
+---@param summary table
+function Report:stored(store, summary)
+  self:open(store)
+  self.summaries[1] = summary
+  show(self, function() for _, listener in ipairs(self.listeners) do listener:done(summary) end end)
+  self:finish()
 end
 
 ---True where the user has stopped the last run: no other is started.
 ---@return boolean
 function Report:is_interrupted()
   local last = self.summaries[#self.summaries]
-  return last ~= nil and last.exit_code == fail.codes.interrupted
+  return self.interrupted ~= nil or last ~= nil and last.exit_code == fail.codes.interrupted
 end
 
 return run_report

@@ -6,7 +6,7 @@ local sys = require "evalua.native.sys"
 
 local suites = {}
 
-local DEPTH_MAX = 64 -- of directories, so that a loop of links ends
+local DEPTH_MAX = 64 -- of directories
 local skipped_directories = { node_modules = true }
 
 local function join(directory, name)
@@ -16,8 +16,11 @@ end
 
 local function is_suite(path) return path:match("%.eval%.lua$") ~= nil end
 
-local function collect(directory, found, depth)
-  if depth > DEPTH_MAX then return end
+-- Each directory once, however many links lead to it.
+local function collect(directory, found, depth, seen)
+  local real = sys.realpath(directory) or directory
+  if depth > DEPTH_MAX or seen[real] then return end
+  seen[real] = true
   local names = sys.list(directory)
   if not names then return end
   table.sort(names)
@@ -32,7 +35,7 @@ local function collect(directory, found, depth)
       end
     end
   end
-  for _, path in ipairs(inner) do collect(path, found, depth + 1) end
+  for _, path in ipairs(inner) do collect(path, found, depth + 1, seen) end
 end
 
 ---The suites below a directory, by name, files before directories; dot directories and node_modules are left out.
@@ -40,7 +43,7 @@ end
 ---@return string[] paths
 function suites.below(directory)
   local found = {}
-  collect(directory, found, 0)
+  collect(directory, found, 0, {})
   return found
 end
 

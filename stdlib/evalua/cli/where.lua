@@ -154,6 +154,17 @@ function where.compile(text, fields, option)
   return filter
 end
 
+---Says on stderr how many records a filter left out because they lack a value that it compares.
+---@param filter table|nil of where.compile
+---@param what string what they are: "items" or "results"
+function where.tell_absent(filter, what)
+  if not filter or filter.absent == 0 then return end
+  local text = require "evalua.report.text"
+  require("evalua.native.sys").stderr_write(text.neutral(
+    ("--where: %d %s lack a value that it compares and were left out (the first: %s)\n"):format(filter.absent, what,
+      text.clean(tostring(filter.first_absent)))))
+end
+
 where.keywords = {}
 for word in ("and break do else elseif end false for function goto if in local nil not or repeat return then true "
   .. "until while"):gmatch("%a+") do

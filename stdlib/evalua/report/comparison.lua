@@ -1,6 +1,7 @@
 -- What a person reads of a comparison: per scorer the difference with its interval, p and verdict, then the items, the
 -- worst of them with both outputs. Several comparisons with the same baseline stand in one table.
 
+local comparison_notes = require "evalua.report.comparison_notes"
 local json = require "evalua.json"
 local text = require "evalua.report.text"
 local views = require "evalua.report.view"
@@ -119,10 +120,9 @@ end
 local function put_notes(view, entries)
   for _, pair in ipairs(entries) do
     local id, entry = text.clean(pair[1]), pair[2]
-    if entry.verdict == "inconclusive" and present(entry.mde) then
-      put(view, ("%s: with n = %d only a difference of %s or more would be seen"):format(id, entry.n or 0,
-        text.number(entry.mde + 0.0)))
-    end
+    for _, line in ipairs(comparison_notes.labels(entry)) do put(view, ("%s: %s"):format(id, line)) end
+    local limits = comparison_notes.limits(entry)
+    if limits then put(view, ("%s: %s"):format(id, limits)) end
     if present(entry.clusters) then
       put(view, ("%s: errors over %s"):format(id, text.count(entry.clusters, "cluster")))
     end
@@ -241,7 +241,7 @@ local function usage_text(usage)
     if before or now then
       local function shown(value)
         if not value then return "unknown" end
-        return pair[1] == "cost" and ("%.4g"):format(value) or ("%.0f"):format(value)
+        return ((pair[1] == "cost" or value >= 1e15) and "%.4g" or "%.0f"):format(value)
       end
       parts[#parts + 1] = ("%s %s, was %s"):format(pair[2], shown(now), shown(before))
     end
@@ -251,10 +251,11 @@ end
 
 -- Lines beside the scores: success rate, latency, tokens and cost, where the comparison has them.
 local function put_rest(view, result)
+  local of_common = comparison_notes.of_common(result)
   local success = present(result.success_rate)
   if success and present(success.baseline) and success.baseline ~= success.candidate then
-    put(view, ("success rate: %s, was %s"):format(text.percent(present(success.candidate)),
-      text.percent(present(success.baseline))))
+    put(view, ("success rate%s: %s, was %s"):format(comparison_notes.of_common(result, true),
+      text.percent(present(success.candidate)), text.percent(present(success.baseline))))
   end
   local latency = present(result.latency_ms)
   local before, now = latency and present(latency.baseline), latency and present(latency.candidate)
@@ -264,11 +265,11 @@ local function put_rest(view, result)
       parts[position] = ("%s %s, was %s"):format(name, text.duration(present(now[name])),
         text.duration(present(before[name])))
     end
-    put(view, "latency: " .. table.concat(parts, "; "))
+    put(view, ("latency%s: "):format(of_common) .. table.concat(parts, "; "))
   end
   local usage = present(result.usage)
   local shown = usage and usage_text(usage)
-  if shown then put(view, "usage: " .. shown) end
+  if shown then put(view, ("usage%s: "):format(of_common) .. shown) end
 end
 
 local function put_warnings(view, result)

@@ -3,6 +3,7 @@
 -- Cells that a spreadsheet would run as a formula get a leading apostrophe; control characters are shown, not sent.
 -- For values without any change there is JSON.
 
+local csv_text = require "evalua.report.csv_text"
 local parts = require "evalua.report.parts"
 local summaries = require "evalua.summary"
 local text = require "evalua.report.text"
@@ -14,27 +15,15 @@ local CELL_BYTES_MAX = 32000 -- what a cell of common spreadsheets holds
 
 local function cell(value)
   if value == nil then return "" end
-  local kind = math.type(value)
-  if kind == "integer" or type(value) == "boolean" then return tostring(value) end
-  if kind == "float" then
-    if value ~= value or math.abs(value) == math.huge then return "" end -- the difference of two huge scores
-    local short = ("%.15g"):format(value)
-    return tonumber(short) == value and short or ("%.17g"):format(value)
-  end
+  if type(value) == "boolean" then return tostring(value) end
+  if type(value) == "number" then return csv_text.number(value) end -- the difference of two huge scores is empty
   value = parts.one_line(parts.cut(text.clean(value), CELL_BYTES_MAX))
   -- Formulas of spreadsheets, and commands of a workflow's runner where the file is printed into its log.
   if (value:find("^%s*[=+@-]") and not tonumber(value)) or value:find("^%s*::") then value = "'" .. value end
-  if value:find('[",]') or value:find("^%s") or value:find("%s$") then
-    value = '"' .. value:gsub('"', '""') .. '"'
-  end
-  return value
+  return csv_text.quoted(value)
 end
 
-local function line(write, cells, count)
-  local out = {}
-  for position = 1, count do out[position] = cell(cells[position]) end
-  write(table.concat(out, ",") .. "\n")
-end
+local function line(write, cells, count) write(csv_text.line(cells, count, cell) .. "\n") end
 
 -- A side of a comparison: its number, or its file.
 local function name_of(side) return parts.present(side.number) or parts.present(side.file) or "" end

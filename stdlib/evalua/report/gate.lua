@@ -1,6 +1,8 @@
 -- What a person reads first after a change: which scorer moved by how much against the baseline, and the items that
 -- show it best.
 
+local detectable = require "evalua.detectable"
+local notes = require "evalua.report.comparison_notes"
 local phrases = require "evalua.report.phrases"
 local text = require "evalua.report.text"
 local views = require "evalua.report.view"
@@ -10,6 +12,7 @@ local gate = {}
 local ITEMS_SHOWN = 3
 local WARNINGS_SHOWN = 3
 local LINES_FIRST = 4 -- scorers that stand above the items
+local LABEL_LINES = 3 -- about a scorer of labels
 
 local present = phrases.present
 
@@ -43,6 +46,8 @@ end
 -- `exact fell by 0.67: 1.00 to 0.33 over 3 items [-1.00 to +0.10], p 0.25; 2 worse, 0 better`
 local function scorer_text(key, scorer)
   local name, delta = text.clean(key), present(scorer.delta)
+  local labels = notes.labels(scorer)
+  if #labels > 0 then return ("%s: %s"):format(name, table.concat(labels, "; ", 1, math.min(#labels, LABEL_LINES))) end
   if not delta or (scorer.n or 0) == 0 then
     return name .. " cannot be compared: " .. (present(scorer.only_in) and ("it is only in the %s"):format(
       scorer.only_in == "baseline" and "baseline" or "new run") or "no item has a score in both runs")
@@ -56,10 +61,12 @@ local function scorer_text(key, scorer)
   local ci, p = present(scorer.ci), present(scorer.p_adjusted) or present(scorer.p_value)
   local interval = ci and (", interval %s to %s"):format(signed(ci[1]), signed(ci[2])) or ""
   local test = p and (", p %s"):format(p >= 0.001 and ("%.3f"):format(p) or ("%.2g"):format(p)) or ""
-  local mde = scorer.verdict == "inconclusive" and present(scorer.mde)
+  local is_open = scorer.verdict == "inconclusive"
+  local needed, mde = is_open and detectable.least_pairs(scorer), is_open and detectable.difference(scorer)
   -- Where no pair differs from another there is nothing to reckon it from.
   if mde and mde <= math.abs(delta) then mde = nil end
-  local found = mde and (" (so few show differences from %s on)"):format(number(mde)) or ""
+  local found = needed and (" (so few cannot show any difference: that takes %d)"):format(needed)
+    or mde and (" (so few show differences from %s on)"):format(number(mde)) or ""
   local before, now = text.two_numbers(scorer.baseline_mean + 0.0, scorer.candidate_mean + 0.0)
   local counts = present(scorer.regressed) and ("; %d worse, %d better"):format(scorer.regressed, scorer.improved) or ""
   return ("%s %s: %s to %s %s%s%s%s%s"):format(name, moved, before, now, over, interval, test, counts, found)

@@ -5,6 +5,7 @@ local markdown = require "evalua.report.markdown"
 local parts = require "evalua.report.parts"
 local sys = require "evalua.native.sys"
 local text = require "evalua.report.text"
+local trials = require "evalua.trials"
 local worst = require "evalua.report.worst"
 
 local github = {}
@@ -15,7 +16,7 @@ local SUMMARY_BYTES_MAX = 1024 * 1024 - 16384 -- of a step; a larger one is refu
 
 ---True where this is a GitHub workflow.
 ---@return boolean
-function github.is_here() return sys.environ("GITHUB_ACTIONS") == "true" end
+function github.is_here() return text.is_set("GITHUB_ACTIONS") end
 
 local function data(value)
   value = parts.cut(text.clean(value), MESSAGE_BYTES_MAX)
@@ -46,9 +47,22 @@ end
 
 local rule_levels = { fail = "error", no_data = "error", inconclusive = "warning" }
 
--- Everything worth an annotation: {level, file, title, message}, rules first, then comparisons, then items.
+-- How many items of a run failed or did not pass, beyond those of `rows`.
+local function unlisted(store, summary, rows)
+  local record = store:experiment(summary.experiment_id)
+  if not record or record.baseline_file then return 0 end
+  local seen, count = {}, 0
+  for _, row in ipairs(rows) do seen[row.item_id] = true end
+  for _, id in ipairs(store:failing_items(record.id, trials.of_record(record)) or {}) do
+    if not seen[id] then count = count + 1 end
+  end
+  return count
+end
+
+-- Everything worth an annotation: {level, file, title, message}, rules first, then comparisons, then items; and how
+-- many items more there are.
 local function collect(document)
-  local list = {}
+  local list, more = {}, 0
   for _, summary in ipairs(document.summaries or {}) do
     local title, file = parts.title(summary), summary.suite
     local reason = parts.present(summary.reason)
@@ -75,7 +89,9 @@ local function collect(document)
     end
   end
   for _, summary in ipairs(document.summaries or {}) do
-    for _, row in ipairs(worst(document.store, summary, ANNOTATIONS_MAX)) do
+    local rows = worst(document.store, summary, ANNOTATIONS_MAX)
+    more = more + unlisted(document.store, summary, rows)
+    for _, row in ipairs(rows) do
       local kind, _, message = parts.problem(row)
       if kind == "error" or kind == "failure" then
         list[#list + 1] = { kind == "error" and "error" or "warning", summary.suite,
@@ -83,7 +99,7 @@ local function collect(document)
       end
     end
   end
-  return list
+  return list, more
 end
 
 ---Writes annotations: at most so many that none is dropped unseen; the last one says how many are left out.
@@ -91,17 +107,18 @@ end
 ---@param document evalua.report.document
 ---@return integer count
 function github.runs(write, document)
-  local by_level = { error = {}, warning = {} }
-  for _, entry in ipairs(collect(document)) do table.insert(by_level[entry[1]], entry) end
-  local count = 0
+  local by_level, count = { error = {}, warning = {} }, 0
+  local list, more = collect(document)
+  for _, entry in ipairs(list) do table.insert(by_level[entry[1]], entry) end
+  -- What no annotation tells is counted in the last one, of the level that most of the told ones have.
+  local counted_in = #by_level.error > #by_level.warning and "error" or "warning"
   for _, level in ipairs { "error", "warning" } do
-    local list = by_level[level]
-    local shown = #list > ANNOTATIONS_MAX and ANNOTATIONS_MAX - 1 or #list
-    for position = 1, shown do write(github.annotation(table.unpack(list[position], 1, 4))) end
-    if #list > shown then
-      write(github.annotation(level, nil, "evalua", ("%d more; the report has all"):format(#list - shown)))
-    end
-    count = count + math.min(#list, ANNOTATIONS_MAX)
+    local entries, left = by_level[level], level == counted_in and more or 0
+    local shown = #entries + left > ANNOTATIONS_MAX and math.min(#entries, ANNOTATIONS_MAX - 1) or #entries
+    left = left + #entries - shown
+    for position = 1, shown do write(github.annotation(table.unpack(entries[position], 1, 4))) end
+    if left > 0 then write(github.annotation(level, nil, "evalua", ("%d more; the report has all"):format(left))) end
+    count = count + shown + (left > 0 and 1 or 0)
   end
   return count
 end

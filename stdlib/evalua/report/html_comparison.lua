@@ -2,6 +2,7 @@
 
 local chart = require "evalua.report.html_chart"
 local html = require "evalua.report.html_parts"
+local notes = require "evalua.report.comparison_notes"
 local parts = require "evalua.report.parts"
 local text = require "evalua.report.text"
 
@@ -67,9 +68,10 @@ end
 local function put_inconclusive(write, result)
   for _, pair in ipairs(parts.entries(result)) do
     local key, entry = pair[1], pair[2]
-    if entry.verdict == "inconclusive" and parts.present(entry.mde) then
-      write(('<p class="soft">%s: with n = %d only a difference of %s or more would be seen.</p>\n'):format(escape(key),
-        entry.n or 0, text.number(entry.mde + 0.0)))
+    local limits = notes.limits(entry)
+    if limits then write(('<p class="soft">%s: %s.</p>\n'):format(escape(key), limits)) end
+    for _, line in ipairs(notes.labels(entry)) do
+      write(('<p class="soft">%s: %s</p>\n'):format(escape(key), escape(line)))
     end
   end
 end
@@ -105,7 +107,7 @@ local function put_rest(write, result)
       (parts.present(usage.candidate) or {})[name], text.number)
   end
   if #rows > 0 then
-    write "<h3>Beside the scores</h3>\n"
+    write(("<h3>Beside the scores%s</h3>\n"):format(notes.of_common(result)))
     local columns = { { "", "name" }, { "baseline", "number" }, { "now", "number" } }
     html.table(write, "beside the scores", columns, rows, true)
   end

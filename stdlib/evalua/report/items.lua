@@ -10,11 +10,19 @@ local function present(value)
   if value ~= json.null then return value end
 end
 
+local function mean(values)
+  local sum, scaled = 0.0, 0.0
+  for _, value in ipairs(values) do
+    sum, scaled = sum + value, scaled + value / #values
+  end
+  return math.abs(sum) < math.huge and sum / #values or scaled
+end
+
 local function median(values)
   table.sort(values)
   local middle = #values // 2
   if #values % 2 == 1 then return values[middle + 1] end
-  return (values[middle] + values[middle + 1]) / 2
+  return mean { values[middle], values[middle + 1] }
 end
 
 local function mode(values)
@@ -22,12 +30,6 @@ local function mode(values)
   for _, value in ipairs(values) do times[value] = (times[value] or 0) + 1 end
   for _, value in ipairs(values) do if best == nil or times[value] > times[best] then best = value end end
   return best
-end
-
-local function mean(values)
-  local sum = 0.0
-  for _, value in ipairs(values) do sum = sum + value end
-  return sum / #values
 end
 
 -- C(from, k) / C(all, k)
@@ -61,11 +63,12 @@ end
 
 local function score_key(score) return (present(score.step_id) or "") .. "\0" .. score.scorer_id end
 
--- Whether a trial's score counts as passed, as the store decides it.
+-- Whether a trial's score counts as passed, as the store decides it; nil where a label alone says nothing of it.
 local function trial_passed(score)
   if present(score.passed) ~= nil then return score.passed end
+  if score.status ~= "ok" then return false end
   local value = present(score.score)
-  return score.status == "ok" and value ~= nil and value >= 1
+  return value and value >= 1
 end
 
 -- Whether an item passed as a whole, as the store decides it; nil where nothing says.
@@ -91,8 +94,9 @@ local function reduced_scores(rows, reduction, failed)
         order[#order + 1] = found
       end
       if present(score.score) and score.status == "ok" then found.values[#found.values + 1] = score.score end
-      found.judged = found.judged + 1
-      found.passed = found.passed + (trial_passed(score) and 1 or 0)
+      local has_passed = trial_passed(score)
+      if has_passed ~= nil then found.judged = found.judged + 1 end
+      found.passed = found.passed + (has_passed and 1 or 0)
       found.statuses[score.status] = true
     end
   end

@@ -1,6 +1,7 @@
 -- Markdown for pull requests and step summaries: compact tables under a hidden marker, by which a bot finds and
 -- replaces its older comment. What a model wrote stands in code spans, where nothing of it is markup or a mention.
 
+local notes = require "evalua.report.comparison_notes"
 local parts = require "evalua.report.parts"
 local phrases = require "evalua.report.phrases"
 local text = require "evalua.report.text"
@@ -15,16 +16,23 @@ local CELL_BYTES_MAX = 160
 local WARNINGS_OPEN = 2  -- more than these are folded
 local BYTES_MAX = 60000  -- a comment holds 65,536 characters
 
+-- The last two are of `split`: control characters, which clean text has not.
 local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ["@"] = "&#64;", ["#"] = "&#35;", ["|"] = "&#124;",
   ["`"] = "&#96;", ["*"] = "&#42;", ["_"] = "&#95;", ["["] = "&#91;", ["]"] = "&#93;", ["\\"] = "&#92;",
-  ["~"] = "&#126;", ["!"] = "&#33;", [":"] = "&#58;", ["$"] = "&#36;" }
+  ["~"] = "&#126;", ["!"] = "&#33;", [":"] = "&#58;", ["$"] = "&#36;", ["\1"] = "&#8203;", ["\2"] = "&#46;" }
 
----A name or message: every character that Markdown knows as an entity.
+-- GitHub and GitLab look for mentions and references (@name, #12, !12) in the finished text, where an entity is its
+-- character again: only something between the sign and what follows it, a space of no width, keeps them from it.
+local function split(value)
+  return (value:gsub("([@#!~$%%&])(%w)", "%1\1%2"):gsub("([wW][wW][wW])%.", "%1\2"))
+end
+
+---A name or message: every character that Markdown knows as an entity, and nothing that notifies or links.
 ---@param value any
 ---@return string
 function markdown.plain(value)
-  value = parts.one_line(text.clean(tostring(value)))
-  return (value:gsub("[&<>@#|`*_%[%]\\~!:$]", entities))
+  value = split(parts.one_line(text.clean(tostring(value))))
+  return (value:gsub("[&<>@#|`*_%[%]\\~!:$\1\2]", entities))
 end
 
 local plain = markdown.plain
@@ -195,12 +203,24 @@ local function put_new_failures(write, result)
     count > #names and ", ..." or ""))
 end
 
+-- What labels came to, which have no row of numbers.
+local function put_labels(write, result)
+  for _, pair in ipairs(parts.entries(result)) do
+    local lines = notes.labels(pair[2])
+    for position, line in ipairs(lines) do
+      write(("%s%s\n"):format(position == 1 and ("\n%s: "):format(plain(pair[1])) or "- ", plain(line)))
+    end
+  end
+end
+
 local function put_comparison(write, store, result, heading)
   local now, now_number = parts.side(result.candidate)
   local before, before_number = parts.side(result.baseline)
+  now_number, before_number = now_number:gsub("@.*$", plain), before_number:gsub("@.*$", plain)
   write(("\n%s%s %s against %s %s: %s\n"):format(heading, plain(now), now_number, plain(before), before_number,
     verdict_text(result.verdict)))
   put_comparison_scorers(write, result)
+  put_labels(write, result)
   put_warnings(write, result)
   put_new_failures(write, result)
   put_comparison_slices(write, result)

@@ -46,7 +46,12 @@ function noise_report.put(view, report)
   }, rows)
   for _, id in ipairs(sorted_keys(report.scorers)) do
     local scorer = report.scorers[id]
-    if not scorer.floor then
+    if scorer.labels then
+      views.say(view, ("%s: runs of the same target gave different labels to %d of %d items"):format(text.clean(id),
+        scorer.labels.differing, scorer.labels.n))
+    elseif scorer.problem then
+      views.say(view, ("%s: %s"):format(text.clean(id), scorer.problem))
+    elseif not scorer.floor then
       views.say(view, ("%s: no item has a score in every run"):format(text.clean(id)))
     elseif scorer.floor == 0 then
       views.say(view, ("%s: every run gave the same scores; there is no noise"):format(text.clean(id)))

@@ -112,9 +112,23 @@ end
 local function usage_text(summary)
   local usage, list = present(summary.usage) or {}, {}
   local input, output = present(usage.input_tokens), present(usage.output_tokens)
-  if input or output then list[1] = ("%d tokens in, %d out"):format(input or 0, output or 0) end
+  local function tokens(count) return (math.abs(count) < 1e15 and "%.0f" or "%.4g"):format(count) end
+  if input and output then
+    list[1] = ("%s tokens in, %s out"):format(tokens(input), tokens(output))
+  elseif input or output then -- what nobody reports is not 0
+    list[1] = ("%s tokens %s"):format(tokens(input or output), input and "in" or "out")
+  end
   if present(usage.cost) then list[#list + 1] = ("cost %s"):format(text.number(usage.cost + 0.0)) end
   return #list > 0 and table.concat(list, ", ") or nil
+end
+
+-- False where every scorer gave scores and none says what passes: then nobody counted.
+local function may_pass(summary)
+  if summary.passed_count > 0 then return true end
+  for _, entry in pairs(summary.scorers or {}) do
+    if present(entry.pass_rate) or (entry.n or 0) == 0 then return true end
+  end
+  return false
 end
 
 ---`50 items, 48 ok, 2 failed, 40 passed, latency p50 12 ms, p95 30 ms`.
@@ -134,7 +148,7 @@ function phrases.count_text(summary)
   end
   add(summary.skipped_count, "%d skipped")
   add(summary.pending_count, "%d not run")
-  if present(summary.passed_count) and next(summary.scorers or {}) then
+  if present(summary.passed_count) and may_pass(summary) then
     list[#list + 1] = ("%d passed"):format(summary.passed_count)
   end
   local latency = present(summary.latency_ms)

@@ -25,16 +25,19 @@ local function source_text(plan, scorer)
   return ("assumed: two runs correlate by %s%s"):format(number(scorer.correlation), noise)
 end
 
+-- A count of any size.
+local function whole(count) return (count < 1e15 and "%.0f" or "%.4g"):format(count) end
+
 local function items_text(scorer, need)
   if not need.items then return "-" end
   local times = need.items / scorer.n
   if need.items <= scorer.n then return ("%d (there are %d)"):format(need.items, scorer.n) end
-  return ("%d (%s times as many)"):format(need.items, times >= 10 and ("%.0f"):format(times) or ("%.1f"):format(times))
+  return ("%s (%s times as many)"):format(whole(need.items), times >= 10 and whole(times) or ("%.1f"):format(times))
 end
 
 local function trials_text(plan, scorer, need)
   if need.trials then
-    return need.trials <= plan.trials and ("%d (it has %d)"):format(need.trials, plan.trials) or tostring(need.trials)
+    return need.trials <= plan.trials and ("%d (it has %d)"):format(need.trials, plan.trials) or whole(need.trials)
   end
   return scorer.within_variance and "no number is enough" or "not known"
 end

@@ -3,6 +3,7 @@
 
 local gate = require "evalua.report.gate"
 local lists = require "evalua.report.pretty_lists"
+local parts = require "evalua.report.parts"
 local phrases = require "evalua.report.phrases"
 local results = require "evalua.report.pretty_results"
 local text = require "evalua.report.text"
@@ -94,11 +95,11 @@ end
 
 -- `kind 3, rude 1`, the labels of a categorical scorer; nil where it has none.
 local function labels_text(scorer)
-  local parts = {}
+  local list = {}
   for position, label in ipairs(sorted_keys(scorer.labels)) do
-    parts[position] = ("%s %d"):format(text.clean(tostring(label)), scorer.labels[label])
+    list[position] = ("%s %d"):format(text.clean(tostring(label)), scorer.labels[label])
   end
-  return #parts > 0 and table.concat(parts, ", ") or nil
+  return #list > 0 and table.concat(list, ", ") or nil
 end
 
 local function put_slices(view, summary)
@@ -137,13 +138,27 @@ local function put_worst(view, store, summary, shown)
   for _, line in ipairs(results.problem_lines(rows, false)) do say(view, line) end
 end
 
+-- What somebody noted of the run (or the suite says of the experiment), and its tags.
+local function put_notes(view, summary)
+  local note, tags = present(summary.description), present(summary.tags)
+  if note then say(view, "note: ", parts.one_line(text.clean(tostring(note)))) end
+  if type(tags) ~= "table" or next(tags) == nil then return end
+  local list = {}
+  for position, tag in ipairs(tags) do list[position] = text.clean(tostring(tag)) end
+  for _, name in ipairs(#list == 0 and sorted_keys(tags) or {}) do
+    list[#list + 1] = ("%s=%s"):format(text.clean(name), text.clean(tostring(tags[name])))
+  end
+  say(view, "tags: ", parts.one_line(table.concat(list, ", ")))
+end
+
 ---The summary of one experiment.
 ---@param view evalua.report.view
 ---@param store table
 ---@param summary table
----@param options {worst: boolean?}?
+---@param options {worst: boolean?, notes: boolean?}? worst: false leaves the worst items out; notes: with note and tags
 function pretty.summary(view, store, summary, options)
   put_head(view, summary)
+  if options and options.notes then put_notes(view, summary) end
   local shown = gate.put(view, store, summary)
   put(view, "")
   put_scorers(view, summary)

@@ -56,7 +56,7 @@ end
 ---@param title string
 ---@return {event: fun(self: table, event: table), clear: fun(self: table)}
 function progress.reporter(title)
-  local terminal, shown, last = sys.isatty(2), false, sys.monotonic_ms()
+  local terminal, shown, last = text.is_rewritable(2), false, sys.monotonic_ms()
   local reporter = {}
 
   local slow_id = nil

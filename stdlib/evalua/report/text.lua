@@ -2,6 +2,7 @@
 
 local sys = require "evalua.native.sys"
 local json = require "evalua.json"
+local secrets = require "evalua.secrets"
 
 local text = {}
 
@@ -23,10 +24,7 @@ local function strip_escapes(value)
   return value
 end
 
----Text from outside made safe for a terminal; newlines and tabs stay.
----@param value string
----@return string
-function text.clean(value)
+local function harmless(value)
   if value:find(ESCAPE, 1, true) or value:find("\194[\128-\159]") then value = strip_escapes(value) end
   if not value:find("[%c\127\194\226\239]") and utf8.len(value) then return value end
   local out, position = {}, 1
@@ -48,6 +46,15 @@ function text.clean(value)
     end
   end
   return table.concat(out)
+end
+
+---Text from outside made safe for a terminal; newlines and tabs stay. Secrets are replaced here, though outputs do that
+---too: what is escaped or shortened afterwards holds values that nobody would find.
+---@param value string
+---@return string
+function text.clean(value)
+  value = harmless(value)
+  return secrets.count() > 0 and secrets.redact(value) or value
 end
 
 local wide = {
@@ -133,6 +140,19 @@ end
 
 local LINE_BYTES_MAX = 4096 -- of a value shown on one line, before it is cut to its column
 
+local ESCAPE_BYTES_MAX = 12 -- of a character in JSON: two halves of a pair, \uD83D\uDE00
+
+-- The beginning of a long JSON string as text.
+local function beginning_of(raw)
+  local part = raw:sub(1, LINE_BYTES_MAX)
+  for _ = 0, ESCAPE_BYTES_MAX do -- the cut may have gone through a character
+    local decoded = json.decode(part .. '"')
+    if type(decoded) == "string" then return decoded .. "…" end
+    part = part:sub(1, -2)
+  end
+  return part
+end
+
 ---A value of an item or result on one line: strings in quotes only where their ends would not be seen.
 ---@param raw string? JSON text of the value
 ---@return string
@@ -141,9 +161,9 @@ function text.preview(raw)
   local value = raw
   if raw:sub(1, 1) == '"' then
     local decoded = #raw <= LINE_BYTES_MAX and json.decode(raw)
-    value = type(decoded) == "string" and decoded or raw:sub(1, LINE_BYTES_MAX)
+    value = type(decoded) == "string" and decoded or beginning_of(raw)
   elseif #raw > LINE_BYTES_MAX then
-    value = raw:sub(1, LINE_BYTES_MAX):gsub("[\128-\191]*[\192-\255]?$", "")
+    value = raw:sub(1, LINE_BYTES_MAX):gsub("[\128-\191]*[\192-\255]?$", "") .. "…"
   end
   value = text.clean(value):gsub("\n", "\\n"):gsub("\t", " ")
   if value == "" then return '""' end
@@ -213,6 +233,7 @@ function text.duration(milliseconds)
   local seconds = milliseconds / 1000
   if seconds < 60 then return ("%.1f s"):format(seconds) end
   local whole = math.floor(seconds + 0.5)
+  if seconds >= 1e12 then return ("%.4g s"):format(seconds) end
   if whole < 3600 then return ("%d min %02d s"):format(whole // 60, whole % 60) end
   return ("%d h %02d min"):format(whole // 3600, whole % 3600 // 60)
 end
@@ -229,6 +250,23 @@ local function colour_wanted(descriptor)
   local refused = sys.environ("NO_COLOR")
   if refused and refused ~= "" then return false end
   return sys.isatty(descriptor) and sys.environ("TERM") ~= "dumb"
+end
+
+---True where the environment variable says yes: set, and neither empty, `0` nor `false`.
+---@param name string
+---@return boolean
+function text.is_set(name)
+  local value = sys.environ(name)
+  return value ~= nil and value ~= "" and value ~= "0" and value ~= "false"
+end
+
+---True where a line can be written over by the next: on a terminal with somebody before it. The terminal of a CI job
+---keeps every line.
+---@param descriptor integer
+---@return boolean
+function text.is_rewritable(descriptor)
+  return sys.isatty(descriptor) and sys.environ("TERM") ~= "dumb"
+    and not (text.is_set("CI") or text.is_set("GITHUB_ACTIONS"))
 end
 
 local codes = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33", cyan = "36" }

@@ -79,7 +79,7 @@ local function run_table(group, ids)
   for position, id in ipairs(ids) do
     columns[#columns + 1] = { title = text.clean(id), drop = position > 1 and 1000 - position }
   end
-  columns[#columns + 1] = { title = "verdict", colour = text.verdict_colour }
+  columns[#columns + 1] = { title = "verdict", drop = 3, colour = text.verdict_colour }
   columns[#columns + 1] = { title = "commit", drop = 1 }
   columns[#columns + 1] = { title = "notes", flexible = true }
   for position, run in ipairs(group.runs) do

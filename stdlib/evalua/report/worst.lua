@@ -47,7 +47,10 @@ end
 ---@return table[] rows merged where the run has trials
 ---@return boolean ranked false where they are only the first that failed
 return function(store, summary, most)
-  if (summary.total_items or 0) > RANKED_ITEMS_MAX then return first_failed(store, summary, most), false end
+  local total = summary.total_items or 0
+  -- What passed is never among them.
+  if summary.passed_count == total and not summary.trials then return {}, total <= RANKED_ITEMS_MAX end
+  if total > RANKED_ITEMS_MAX then return first_failed(store, summary, most), false end
   local rows, worst, best = {}, {}, -math.huge
   local reduction = items.reduction_of(summary)
   local function consider(row)

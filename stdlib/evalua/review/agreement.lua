@@ -25,7 +25,7 @@ local function rater_of(store, run_id, key, scorer_id, step_id)
   return { key = key, rows = rows }
 end
 
--- What is compared, the first that both said of every result they share: whether it passes, its label, its score.
+-- What is compared, what both said of most results they share: whether it passes, its label, its score.
 local BASES = { "passed", "label", "score" }
 
 local function shared_positions(a, b)
@@ -35,15 +35,24 @@ local function shared_positions(a, b)
   return positions
 end
 
-local function basis_of(a, b, positions)
-  for _, name in ipairs(BASES) do
-    local complete = true
-    for _, position in ipairs(positions) do
-      if a.rows[position][name] == nil or b.rows[position][name] == nil then complete = false end
-    end
-    if complete then return name end
+-- The positions at which both raters said something of that kind.
+local function positions_with(a, b, positions, name)
+  local found = {}
+  for _, position in ipairs(positions) do
+    if a.rows[position][name] ~= nil and b.rows[position][name] ~= nil then found[#found + 1] = position end
   end
-  return nil
+  return found
+end
+
+-- What they have in common on most results, the first of equals, and those results; one answer of another kind does not
+-- hide the agreement of the others.
+local function basis_of(a, b, positions)
+  local basis, most = nil, {}
+  for _, name in ipairs(BASES) do
+    local found = positions_with(a, b, positions, name)
+    if #found > #most then basis, most = name, found end
+  end
+  return basis, most
 end
 
 -- Numbers from 1 on for what occurs, in its order.
@@ -81,12 +90,14 @@ end
 ---How far two raters agree on the results that both rated.
 ---@param a evalua.review.rater
 ---@param b evalua.review.rater
----@return table pair { a, b, n, basis, same, agreement, agreement_ci, kappa, kappa_ci, weights, spearman }
+---@return table pair { a, b, n, n_shared, basis, same, agreement, agreement_ci, kappa, kappa_ci, weights, spearman };
+---  n_shared: the results that both rated, where they can be compared on n of them only
 function agreement.pair(a, b)
-  local positions = shared_positions(a, b)
-  local pair = { a = a.key, b = b.key, n = #positions }
-  local basis = #positions > 0 and basis_of(a, b, positions)
+  local shared = shared_positions(a, b)
+  local pair = { a = a.key, b = b.key, n = #shared }
+  local basis, positions = basis_of(a, b, shared)
   if not basis then return pair end
+  pair.n, pair.n_shared = #positions, #positions < #shared and #shared or nil
   local left, right, same = {}, {}, 0
   for index, position in ipairs(positions) do
     local x, y = a.rows[position][basis], b.rows[position][basis]
@@ -189,7 +200,8 @@ local function put_pairs(view, heading, pairs_of)
       pair.agreement_ci and (" [%s, %s]"):format(report_text.percent(pair.agreement_ci[1]),
         report_text.percent(pair.agreement_ci[2])) or "") or "-"
     local kappa = pair.kappa and (number(pair.kappa + 0.0) .. interval(pair.kappa_ci)) or "-"
-    rows[#rows + 1] = { report_text.clean(pair.a), report_text.clean(pair.b), tostring(pair.n), pair.basis or "-", raw,
+    rows[#rows + 1] = { report_text.clean(pair.a), report_text.clean(pair.b),
+      pair.n_shared and ("%d of %d"):format(pair.n, pair.n_shared) or tostring(pair.n), pair.basis or "-", raw,
       kappa .. (pair.weights and pair.kappa and " (quadratic)" or "") }
   end
   if #rows == 0 then return end

@@ -4,7 +4,6 @@ local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local records = require "evalua.cli.records"
 local report = require "evalua.report.json"
-local text = require "evalua.native.text"
 local where = require "evalua.cli.where"
 
 local queue = {}
@@ -67,20 +66,6 @@ local function matcher(parsed, reviews, answers, ids)
   end
 end
 
--- Deterministic picks: those with the smallest SHA-256 of seed, item and trial.
-local function sample_of(found, count, seed)
-  local ranked = {}
-  for index, entry in ipairs(found) do
-    ranked[index] = { index = index,
-      key = text.sha256(("%d\n%s\n%d"):format(seed, entry.item_id, entry.trial)) }
-  end
-  table.sort(ranked, function(a, b) return a.key < b.key end)
-  local chosen, kept = {}, {}
-  for index = 1, math.min(count, #ranked) do chosen[ranked[index].index] = true end
-  for index, entry in ipairs(found) do if chosen[index] then kept[#kept + 1] = entry end end
-  return kept
-end
-
 ---The results to walk through, in item order: only what finds them again is kept.
 ---@param store table
 ---@param record table
@@ -99,7 +84,11 @@ function queue.select(store, record, parsed, state)
     if filter and not filter.matches(records.result_scope(row, where, known), row.item_id) then return end
     found[#found + 1] = { position = row.position, item_id = row.item_id, trial = row.trial }
   end)
-  if parsed.sample then found = sample_of(found, parsed.sample, parsed.seed or 0) end
+  if parsed.sample then
+    found = require("evalua.sample").of(found, parsed.sample, parsed.seed or 0, function(entry)
+      return ("%s\n%d"):format(entry.item_id, entry.trial)
+    end)
+  end
   return found, filter
 end
 

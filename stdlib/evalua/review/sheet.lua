@@ -5,6 +5,7 @@
 -- that begins with apostrophes before such a character gets one more, so that nothing is ambiguous.
 
 local answers_module = require "evalua.review.answers"
+local csv_text = require "evalua.report.csv_text"
 local fail = require "evalua.cli.fail"
 local json = require "evalua.json"
 local parts = require "evalua.report.parts"
@@ -46,27 +47,13 @@ local function unguarded(cell)
   return cell
 end
 
-local function number_text(value)
-  if math.type(value) == "integer" then return tostring(value) end
-  local short = ("%.15g"):format(value)
-  return tonumber(short) == value and short or ("%.17g"):format(value)
-end
-
 local function cell(value)
   if value == nil then return "" end
-  if type(value) == "number" then return number_text(value) end
-  value = guarded(tostring(value))
-  if value:find('[",\r\n]') or value:find("^%s") or value:find("%s$") then
-    return '"' .. value:gsub('"', '""') .. '"'
-  end
-  return value
+  if type(value) == "number" then return csv_text.number(value) end
+  return csv_text.quoted(guarded(tostring(value)))
 end
 
-local function line(write, cells, count)
-  local out = {}
-  for position = 1, count do out[position] = cell(cells[position]) end
-  write(table.concat(out, ",") .. "\r\n")
-end
+local function line(write, cells, count) write(csv_text.line(cells, count, cell) .. "\r\n") end
 
 -- Out ----------------------------------------------------------------------------------------------------------------
 

@@ -170,6 +170,7 @@ end
 ---@param id string
 ---@return string|nil problem
 function definition.id_problem(id)
+  if id == "expect" then return 'the scorer id "expect" is kept for the checks of items; take another' end
   if not id:find("[%c/]") then return nil end
   return ('the scorer id %q holds a "/" or a control character; "/" is kept for the scorers of steps'):format(id)
 end

@@ -94,6 +94,7 @@ handle_methods.__call = function(self, ...)
   end
   return handle.make(self.name, count, (...))
 end
+place.keep_frames(handle_methods)
 handle_methods.__index = function(self, key)
   place.fail(('unknown field %s of the scorer handle %s; call it for a scorer with options: %s{id = "..."}'):format(
     options.show(key), self.name, self.name))

@@ -1,6 +1,7 @@
 -- Turns what a `score` function returned (or raised) into an outcome: the one shape that is stored.
 -- Anything that is not clearly a score is an error that says what would be right; nothing is guessed.
 
+local failure = require "evalua.failure"
 local json = require "evalua.json"
 local options = require "evalua.options"
 local strict = require "evalua.strict"
@@ -46,23 +47,8 @@ end
 ---@param problem any
 ---@return table
 function outcome.handler(problem)
-  local message, code = problem, nil
-  if type(problem) == "table" then
-    message, code = rawget(problem, "message"), rawget(problem, "code")
-    local where = rawget(problem, "place")
-    if message and type(where) == "string" then message = where .. ": " .. message end
-    if message == nil then
-      local methods = getmetatable(problem)
-      message = type(methods) == "table" and methods.__tostring and tostring(problem) or "an error that is a table"
-    end
-  elseif type(problem) ~= "string" then
-    message = "an error that is " .. show(problem)
-  end
-  return {
-    message = tostring(message),
-    code = type(code) == "string" and code or "scorer_error",
-    stack = debug.traceback(tostring(message), 2),
-  }
+  local message, code = failure.text(problem)
+  return { message = message, code = code or "scorer_error", stack = debug.traceback(message, 2) }
 end
 
 ---The outcome of a call that raised; `problem` is what outcome.handler made of it.

@@ -2,7 +2,23 @@
 
 local json = require "evalua.json"
 local numbers = require "evalua.scorer.numbers"
+local strict = require "evalua.strict"
 local value = require "evalua.scorer.value"
+
+-- The texts and numbers inside a value that is no text, in the order of its list or its keys: what stands between them
+-- in JSON is no separator of thousands.
+local function leaves(any, texts)
+  if type(any) == "table" then
+    if value.is_list(any) then
+      for position = 1, #any do leaves(any[position], texts) end
+    else
+      for _, key in ipairs(strict.keys(any)) do leaves(any[key], texts) end
+    end
+  else
+    texts[#texts + 1] = value.text(any)
+  end
+  return texts
+end
 
 local function expected_number(truth, settings)
   if type(truth) == "number" then return truth end
@@ -52,7 +68,10 @@ return {
       local output, number, why = run.output, nil, nil
       if type(output) == "number" then number = output
       elseif output == nil then why = value.NO_OUTPUT
-      else number, why = numbers.last(value.text(output), settings.after, settings.decimal_comma) end
+      else
+        local text = type(output) == "string" and output or table.concat(leaves(output, {}), "\n")
+        number, why = numbers.last(text, settings.after, settings.decimal_comma)
+      end
       if not number then return false, why end
       if is_near(number, expected, settings) then return true end
       return false, ("read %s, expected %s"):format(json.encode(number), json.encode(expected))
