@@ -24,11 +24,15 @@ static void give_back(lua_State *L, permit *held, eva_text outcome) {
   eva_lua_desk_end(eva_vm_of(L), held->number, held->epoch, outcome);
 }
 
-/* permit:release([answer [, wait_ms]]): a host's permit says how its request ended: "ok", "refused" (429; wait_ms is what
- * was asked for), "failed", or nothing; a limit's that it was not used ("unused"). The second time does nothing. */
+/* permit:release([answer [, wait_ms]]): a host's permit says how its request ended: "ok", "answered" (the host is well,
+ * the request was not: nothing is passed on, as what may end the run should be known before the next one), "refused" (429;
+ * wait_ms is what was asked for), "failed", or nothing; a limit's that it was not used ("unused"). The second time does
+ * nothing. */
 static int l_release(lua_State *L) {
-  static const char *const answers[] = {"none", "ok", "refused", "failed", "unused", NULL};
-  enum { UNUSED = 4 };
+  static const char *const answers[] = {"none", "ok", "refused", "failed", "unused", "answered", NULL};
+  static const eva_host_answer of_host[] = {EVA_HOST_NEUTRAL, EVA_HOST_OK,      EVA_HOST_REFUSED,
+                                            EVA_HOST_FAILED,  EVA_HOST_NEUTRAL, EVA_HOST_OK};
+  enum { OK = 1, REFUSED = 2, UNUSED = 4 };
   permit *held = luaL_checkudata(L, 1, PERMIT_TYPE);
   int answer = luaL_checkoption(L, 2, "none", answers);
   double wait_ms = luaL_optnumber(L, 3, 0);
@@ -37,13 +41,13 @@ static int l_release(lua_State *L) {
     give_back(L, held, answer == UNUSED ? EVA_LIMIT_UNUSED : EVA_TEXT_NONE);
     return 0;
   }
-  if (answer == EVA_HOST_OK && eva_lua_desk_keep(eva_vm_of(L), held->number, held->epoch, held->host)) {
+  if (answer == OK && eva_lua_desk_keep(eva_vm_of(L), held->number, held->epoch, held->host)) {
     held->is_held = 0;
     return 0;
   }
-  if (answer == EVA_HOST_REFUSED) held->host->may_pass_on = 0; /* what that changes is for the coordinator to say */
+  if (answer == REFUSED) held->host->may_pass_on = 0; /* what that changes is for the coordinator to say */
   eva_buf *outcome = eva_push_buf(L);
-  eva_hosts_put_outcome(outcome, answer == UNUSED ? EVA_HOST_NEUTRAL : (eva_host_answer)answer, wait_ms);
+  eva_hosts_put_outcome(outcome, of_host[answer], wait_ms);
   give_back(L, held, eva_buf_text(outcome));
   eva_buf_free(outcome);
   return 0;

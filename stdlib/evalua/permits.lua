@@ -59,7 +59,7 @@ function permits.answered(held, response)
     local wait_ms = retry.server_delay_ms(response.headers, require("evalua.native.sys").now_ms())
     held:release("refused", wait_ms or 0)
   else
-    held:release(status >= 500 and "failed" or "ok")
+    held:release(status >= 500 and "failed" or status >= 400 and "answered" or "ok")
   end
 end
 
