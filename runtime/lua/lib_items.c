@@ -175,16 +175,20 @@ static void keep_text(eva_buf *kept, eva_text *text) {
 
 /* Copies the texts of the item and its place; 0 when there is no room beside those that are there. */
 static int keep(eva_item_reader *reader, eva_item *item, eva_text *place) {
-  enum { KEPT_BYTES = 65536, PLACE_BYTES = 32 };
+  enum { KEPT_BYTES = 65536, NUMBER_BYTES = 32 };
+  char number[NUMBER_BYTES]; /* ":12" */
   eva_buf *kept = &reader->kept;
-  size_t size = size_of(item) + strlen(reader->path) + PLACE_BYTES;
-  if (kept->len == 0) eva_buf_reserve(kept, size > KEPT_BYTES ? size : KEPT_BYTES); /* what is in it must not move */
+  size_t size = size_of(item) + strlen(reader->path) + NUMBER_BYTES;
+  if (kept->len == 0) eva_buf_reserve(kept, size > KEPT_BYTES ? size : KEPT_BYTES); /* what is in it must not move, so
+                                                                                       nothing below may ask for more */
   if (kept->len + size > reader->kept_room && kept->len > 0) return 0;
   if (kept->len == 0) reader->kept_room = size > KEPT_BYTES ? size : KEPT_BYTES;
   keep_text(kept, &item->item_id);
   for (int field = 0; field < EVA_ITEM_FIELD_COUNT; field++) keep_text(kept, &item->fields[field]);
   size_t start = kept->len;
-  eva_buf_printf(kept, "%s:%lld", reader->path, reader->number);
+  snprintf(number, sizeof number, ":%lld", reader->number);
+  eva_buf_add_string(kept, reader->path);
+  eva_buf_add_string(kept, number);
   *place = (eva_text){kept->data + start, kept->len - start};
   return 1;
 }

@@ -44,6 +44,7 @@ LUA
   interrupted INT run stuck.eval.lua
   expect 130
   says "once more to stop at once" "did not end in time"
+  rm err.txt # its words would be taken for those of the next run
   "$EVALUA" run stuck.eval.lua >out.txt 2>err.txt 3>&- &
   local process=$!
   for _ in {1..400}; do grep -qs here err.txt && break; sleep 0.025; done

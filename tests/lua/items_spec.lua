@@ -129,3 +129,27 @@ t.test("an id that comes twice far behind is told with both places, and nothing 
   t.raises(put, 'the id "item%-2500": item 2500 %(.*items.jsonl:2500%) and item 3333 %(.*items.jsonl:3333%)')
   t.equal(store:dataset("d"), nil)
 end)
+
+t.test("texts of any length stay what they are, beside others that wait with them", function()
+  local lines, wanted = {}, {}
+  local function add(length)
+    local id = "n" .. #lines
+    wanted[id] = length
+    lines[#lines + 1] = ('{"id":"%s","input":"%s"}'):format(id, string.char(97 + #lines % 26):rep(length))
+  end
+  for index = 1, 2100 do add(index % 7) end -- what is looked at in advance
+  for spare = 0, 400, 4 do -- pairs that fill the memory of the lines that wait to all but a few bytes
+    add(65536 - 1000 - spare)
+    add(700)
+  end
+  for _, length in ipairs { 65000, 65535, 65536, 70000, 1048576, 1500000, 10, 65500, 20 } do add(length) end
+  local store, _, put = sync(("items = eval.jsonl(%q)"):format(file(table.concat(lines, "\n"))))
+  local done = put()
+  t.equal(done.item_count, #lines)
+  for packed in dataset.each_packed(store, done.dataset_id, 1) do
+    local number = tonumber(packed.item_id:sub(2))
+    if packed.input ~= '"' .. string.char(97 + number % 26):rep(wanted[packed.item_id]) .. '"' then
+      error("item " .. packed.item_id .. " has changed")
+    end
+  end
+end)
